@@ -97,8 +97,12 @@ public final class AdamW implements AutoCloseable {
         }
         slot.mean().muli(beta1).addi(g.mul(1 - beta1));
         slot.variance().muli(beta2).addi(g.mul(g).muli(1 - beta2));
-        NDArray root = slot.variance().sqrt().divi(Math.sqrt(1 - Math.pow(beta2, step))).addi(EPS);
-        p.subi(slot.mean().div(root).muli(learningRate / (1 - Math.pow(beta1, step))));
+        NDArray root =
+                slot.variance()
+                        .sqrt()
+                        .divi(Math.sqrt(1 - Math.pow(beta2, (double) step)))
+                        .addi(EPS);
+        p.subi(slot.mean().div(root).muli(learningRate / (1 - Math.pow(beta1, (double) step))));
     }
 
     /**

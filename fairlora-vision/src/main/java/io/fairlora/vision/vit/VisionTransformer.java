@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.AbstractBlock;
@@ -316,7 +317,7 @@ public final class VisionTransformer extends AbstractBlock implements Backbone {
         NDArray position = store.getValue(positions, patches.getDevice(), false);
         return patchProjection
                 .apply(store, patches, false)
-                .add(position.get(patches.getManager(), ":, 1:"));
+                .add(position.get(patches.getManager(), new NDIndex(":, 1:")));
     }
 
     /**
@@ -332,7 +333,7 @@ public final class VisionTransformer extends AbstractBlock implements Backbone {
         NDArray cls =
                 scope.zeros(new Shape(shape.get(0), 1, shape.get(2)), tokens.getDataType())
                         .add(store.getValue(clsToken, tokens.getDevice(), false))
-                        .add(position.get(scope, ":, :1"));
+                        .add(position.get(scope, new NDIndex(":, :1")));
         NDArray x = NDArrays.concat(new NDList(cls, tokens), 1);
         for (TransformerLayer layer : layers) {
             NDArray y = layer.apply(store, x, false);
