@@ -4,7 +4,7 @@ of PEFT on it, and the logits of both.
 Usage: python peft_vit.py OUT_DIR   (packages: requirements.txt beside this file)
 
 OUT_DIR/model/               config.json, model.safetensors   (ViTForImageClassification)
-OUT_DIR/adapter/             adapter_config.json, adapter_model.safetensors, README.md
+OUT_DIR/adapter/             adapter_config.json, adapter_model.safetensors   (PEFT)
 OUT_DIR/expected.safetensors pixels_uint8 (F32 values 0..255, batch x 3 x H x W),
                              pixel_values (normalised as (x / 255 - 0.5) / 0.5),
                              features (LN(x)[:, 0]), logits, adapted_features, adapted_logits
@@ -73,10 +73,12 @@ def main(out):
         0.2,
     )
     adapted.save_pretrained(out / "adapter")
-    # PEFT records the folder it was run from; the fixture should not.
+    (out / "adapter" / "README.md").unlink()  # an empty template
+    # PEFT records where the model came from, which here is nowhere, and sets in any order.
     path = out / "adapter" / "adapter_config.json"
     settings = json.loads(path.read_text())
     settings["base_model_name_or_path"] = "model"
+    settings["target_modules"].sort()
     path.write_text(json.dumps(settings, indent=2, sort_keys=True))
 
     adapted_features, adapted_logits = outputs(
