@@ -185,9 +185,17 @@ public final class VisionTransformer extends AbstractBlock implements Backbone {
                             }
                             NDArray single =
                                     HostTensor.of(values, shape.getShape()).toNDArray(manager);
-                            parameter.setArray(single.toType(dataType, false));
+                            setWeight(parameter, single.toType(dataType, false));
                         });
         return vit;
+    }
+
+    /** Gives a parameter of known shape its frozen array. */
+    static void setWeight(Parameter parameter, NDArray array) {
+        // DJL takes either a shape or an array: the shape, already checked, gives way.
+        parameter.setShape(null);
+        parameter.setArray(array);
+        parameter.freeze(true);
     }
 
     private static float initial(Parameter.Type type, RandomGenerator random) {

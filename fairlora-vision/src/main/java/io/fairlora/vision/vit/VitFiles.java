@@ -56,11 +56,9 @@ final class VitFiles {
                 checkFit(vit, weights, file);
                 for (Map.Entry<String, Parameter> weight : vit.weights().entrySet()) {
                     Shape shape = weight.getValue().getShape();
-                    weight.getValue()
-                            .setArray(
-                                    weights.read(weight.getKey())
-                                            .toNDArray(manager)
-                                            .reshape(shape));
+                    VisionTransformer.setWeight(
+                            weight.getValue(),
+                            weights.read(weight.getKey()).toNDArray(manager).reshape(shape));
                 }
                 return vit;
             } catch (IOException | RuntimeException e) {
