@@ -15,6 +15,7 @@ import io.fairlora.vision.vit.VitConfig;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.random.RandomGenerator;
 
@@ -80,7 +81,7 @@ final class MaskedAutoencoder implements Objective {
     }
 
     private NDArray get(String name) {
-        return parameters.get(name);
+        return Objects.requireNonNull(parameters.get(name), name);
     }
 
     @Override
