@@ -17,7 +17,7 @@ public final class Autograd {
      * Accumulates the gradients of a scalar into every leaf that requires them, and frees the
      * graph.
      *
-     * @param loss a scalar, computed while {@link GradientMode#on()} held
+     * @param loss a scalar, computed in {@link GradientMode#ON}
      * @throws IllegalArgumentException if {@code loss} has more than one element
      */
     public static void backward(NDArray loss) {

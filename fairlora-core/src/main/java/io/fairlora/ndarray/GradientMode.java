@@ -1,48 +1,52 @@
 package io.fairlora.ndarray;
 
 import ai.djl.pytorch.jni.JniUtils;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Switches the recording of gradients on or off on the calling thread until closed.
+ * Whether operations are recorded for back-propagation while a piece of code runs.
  *
  * <p>PyTorch keeps the mode per thread: it is off on the thread that started the engine and on in
  * every new one, so code that relies on either says so with this class.
  *
  * <pre>{@code
- * try (GradientMode mode = GradientMode.off()) {
- *     features = backbone.features(images);
- * }
+ * NDArray features = GradientMode.OFF.get(() -> backbone.features(pixels));
  * }</pre>
  */
-public final class GradientMode implements AutoCloseable {
+public enum GradientMode {
+    /** Operations on arrays that require gradients are recorded. */
+    ON,
+    /** Nothing is recorded. */
+    OFF;
 
-    private final boolean before;
-
-    private GradientMode(boolean on) {
-        before = JniUtils.isGradMode();
-        JniUtils.setGradMode(on);
+    /**
+     * Runs code in this mode on the calling thread and restores the mode found.
+     *
+     * @param <T> the type of the result
+     * @param code the code
+     * @return what the code returns
+     */
+    public <T extends @Nullable Object> T get(Supplier<T> code) {
+        boolean before = JniUtils.isGradMode();
+        JniUtils.setGradMode(this == ON);
+        try {
+            return code.get();
+        } finally {
+            JniUtils.setGradMode(before);
+        }
     }
 
     /**
-     * Records gradients until the result is closed.
+     * Runs code in this mode on the calling thread and restores the mode found.
      *
-     * @return the switch; closing it restores the mode found
+     * @param code the code
      */
-    public static GradientMode on() {
-        return new GradientMode(true);
-    }
-
-    /**
-     * Records no gradients until the result is closed.
-     *
-     * @return the switch; closing it restores the mode found
-     */
-    public static GradientMode off() {
-        return new GradientMode(false);
-    }
-
-    @Override
-    public void close() {
-        JniUtils.setGradMode(before);
+    public void run(Runnable code) {
+        get(
+                () -> {
+                    code.run();
+                    return null;
+                });
     }
 }

@@ -115,6 +115,17 @@ public final class HostTensor {
     }
 
     /**
+     * The same elements in other dimensions.
+     *
+     * @param other a shape with as many elements
+     * @return a tensor over the same memory
+     * @throws IllegalArgumentException if the number of elements differs
+     */
+    public HostTensor reshape(Shape other) {
+        return new HostTensor(data, other);
+    }
+
+    /**
      * Whether every element is a finite number.
      *
      * @return false if any element is infinite or not a number
