@@ -270,38 +270,50 @@ public final class AdapterMath {
         change(backbone, adapter, -1);
     }
 
-    @SuppressWarnings("try")
     private static void change(Backbone backbone, LoraAdapter adapter, int sign) {
         Map<String, LoraLinear> layers = LoraInjector.layersOf(backbone, adapter);
-        try (GradientMode off = GradientMode.off();
-                NDManager scratch = backbone.manager().newSubManager()) {
-            for (Map.Entry<String, LoraLinear> entry : layers.entrySet()) {
-                try (NDManager layerScratch = scratch.newSubManager()) {
-                    NDArray weight = entry.getValue().weight().getArray();
-                    NDArray delta = delta(layerScratch, adapter, entry.getKey(), sign, weight);
+        // All are checked before the first is changed.
+        eachDelta(
+                backbone,
+                layers,
+                adapter,
+                sign,
+                (path, weight, delta) -> {
                     // Zero times a sum is zero unless an element is infinite or not a number.
                     NDArray probe = delta.add(weight).mul(0).sum();
                     checkArgument(
                             HostTensor.copyOf(probe).isFinite(),
                             "merging would make weights of %s infinite or not a number",
-                            entry.getKey());
-                }
-            }
-            for (Map.Entry<String, LoraLinear> entry : layers.entrySet()) {
-                try (NDManager layerScratch = scratch.newSubManager()) {
-                    NDArray weight = entry.getValue().weight().getArray();
-                    weight.addi(delta(layerScratch, adapter, entry.getKey(), sign, weight));
-                }
-            }
-        }
+                            path);
+                });
+        eachDelta(backbone, layers, adapter, sign, (path, weight, delta) -> weight.addi(delta));
     }
 
-    private static NDArray delta(
-            NDManager manager, LoraAdapter adapter, String path, int sign, NDArray weight) {
-        Factors factors = adapter.layer(path);
-        DataType type = weight.getDataType();
-        NDArray a = factors.a().toNDArray(manager).toType(type, false);
-        NDArray b = factors.b().toNDArray(manager).toType(type, false);
-        return b.matMul(a).mul(sign * factors.scale());
+    /** What is done with one layer's change. */
+    private interface DeltaUse {
+        void use(String path, NDArray weight, NDArray delta);
+    }
+
+    private static void eachDelta(
+            Backbone backbone,
+            Map<String, LoraLinear> layers,
+            LoraAdapter adapter,
+            int sign,
+            DeltaUse use) {
+        layers.forEach(
+                (path, layer) -> {
+                    NDArray weight = layer.weight().getArray();
+                    try (NDManager scratch = backbone.manager().newSubManager()) {
+                        GradientMode.OFF.run(
+                                () -> {
+                                    Factors factors = adapter.layer(path);
+                                    DataType type = weight.getDataType();
+                                    NDArray a = factors.a().toNDArray(scratch).toType(type, false);
+                                    NDArray b = factors.b().toNDArray(scratch).toType(type, false);
+                                    NDArray delta = b.matMul(a).mul(sign * factors.scale());
+                                    use.use(path, weight, delta);
+                                });
+                    }
+                });
     }
 }

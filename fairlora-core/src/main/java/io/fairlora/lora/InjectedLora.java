@@ -160,7 +160,6 @@ public final class InjectedLora implements AutoCloseable {
      *     differs, or an element is not finite; then nothing has changed
      * @throws IllegalStateException if this is closed
      */
-    @SuppressWarnings("try")
     public void assign(LoraAdapter adapter) {
         checkOpen();
         checkArgument(
@@ -170,13 +169,13 @@ public final class InjectedLora implements AutoCloseable {
                 sites.keySet());
         checkArgument(adapter.isFinite(), "the adapter has elements that are not finite");
         sites.forEach((path, site) -> checkSame(path, site, adapter.layer(path)));
-        try (GradientMode off = GradientMode.off()) {
-            sites.forEach(
-                    (path, site) -> {
-                        overwrite(site.a(), adapter.layer(path).a());
-                        overwrite(site.b(), adapter.layer(path).b());
-                    });
-        }
+        GradientMode.OFF.run(
+                () ->
+                        sites.forEach(
+                                (path, site) -> {
+                                    overwrite(site.a(), adapter.layer(path).a());
+                                    overwrite(site.b(), adapter.layer(path).b());
+                                }));
     }
 
     private void checkSame(String path, Site site, LoraAdapter.Factors factors) {

@@ -145,8 +145,7 @@ public final class AdaptedModel implements AutoCloseable {
                     try (NDManager collected = parent.newSubManager()) {
                         while (batches.hasNext()) {
                             try (NDManager scope = collected.newSubManager()) {
-                                NDArray part =
-                                        backbone.features(batches.next().toNDArray(scope));
+                                NDArray part = backbone.features(batches.next().toNDArray(scope));
                                 part.attach(collected);
                                 parts.add(part);
                             }
@@ -167,8 +166,7 @@ public final class AdaptedModel implements AutoCloseable {
     public HostTensor probabilities(Images images) {
         try (NDManager scope = backbone.manager().newSubManager()) {
             NDArray features = features(images, scope);
-            return GradientMode.OFF.get(
-                    () -> HostTensor.copyOf(head.logits(features).softmax(-1)));
+            return GradientMode.OFF.get(() -> HostTensor.copyOf(head.logits(features).softmax(-1)));
         }
     }
 
