@@ -13,10 +13,12 @@ import ai.djl.nn.core.Linear;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Set;
+import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -38,6 +40,7 @@ public final class LoraLinear extends AbstractBlock {
     private final Parameter weight;
     private final @Nullable Parameter bias;
     private final Map<String, Adapter> adapters = new LinkedHashMap<>();
+    private final Map<String, Dropout> dropouts = new HashMap<>();
 
     /**
      * One adapter in this layer; the arrays stay the caller's.
@@ -47,6 +50,22 @@ public final class LoraLinear extends AbstractBlock {
      * @param scale what B A is multiplied by
      */
     public record Adapter(NDArray a, NDArray b, double scale) {}
+
+    /** What decides which elements of an adapter's input are dropped. */
+    private record Dropout(double probability, SplittableRandom random) {
+
+        /** Sets elements to zero and divides the others by the probability of being kept. */
+        NDArray apply(NDArray x) {
+            float[] mask = new float[Math.toIntExact(x.size())];
+            float kept = (float) (1 / (1 - probability));
+            for (int i = 0; i < mask.length; i++) {
+                mask[i] = random.nextDouble() < probability ? 0 : kept;
+            }
+            NDArray factors =
+                    x.getManager().create(mask, x.getShape()).toType(x.getDataType(), false);
+            return x.mul(factors);
+        }
+    }
 
     /**
      * A layer whose weights are still to be set.
@@ -158,12 +177,37 @@ public final class LoraLinear extends AbstractBlock {
     }
 
     /**
+     * Sets elements of one adapter's input to zero in the passes that follow and scales the others
+     * up, so that the expectation stays (Srivastava et al. 2014).
+     *
+     * @param name an adapter in this layer
+     * @param probability with which an element is dropped, in [0, 1); 0 ends it
+     * @param seed decides, with the order of the passes, which elements
+     * @throws IllegalArgumentException if there is no such adapter or the probability is outside
+     *     its range
+     */
+    public void setDropout(String name, double probability, long seed) {
+        checkArgument(
+                adapters.containsKey(name), "no adapter %s in this layer, found %s", name, names());
+        checkArgument(
+                probability >= 0 && probability < 1,
+                "the probability must be at least 0 and below 1, found %s",
+                probability);
+        if (probability == 0) {
+            dropouts.remove(name);
+        } else {
+            dropouts.put(name, new Dropout(probability, new SplittableRandom(seed)));
+        }
+    }
+
+    /**
      * Takes an adapter out of the layer.
      *
      * @param name the adapter
      * @return whether it was there
      */
     public boolean removeAdapter(String name) {
+        dropouts.remove(name);
         return adapters.remove(name) != null;
     }
 
@@ -205,8 +249,11 @@ public final class LoraLinear extends AbstractBlock {
         NDArray w = store.getValue(weight, x.getDevice(), training);
         NDArray c = bias == null ? null : store.getValue(bias, x.getDevice(), training);
         NDArray y = Linear.linear(x, w, c).singletonOrThrow();
-        for (Adapter adapter : adapters.values()) {
-            NDArray low = Linear.linear(x, adapter.a()).singletonOrThrow();
+        for (Map.Entry<String, Adapter> entry : adapters.entrySet()) {
+            Adapter adapter = entry.getValue();
+            Dropout dropout = dropouts.get(entry.getKey());
+            NDArray input = dropout == null ? x : dropout.apply(x);
+            NDArray low = Linear.linear(input, adapter.a()).singletonOrThrow();
             if (adapter.scale() != 1.0) {
                 low = low.mul(adapter.scale());
             }

@@ -135,7 +135,8 @@ final class MaskedAutoencoder implements Objective {
                 .div(127.5)
                 .sub(1)
                 .reshape(s.get(0), 3, h, SHRINK, w, SHRINK)
-                .mean(new int[] {3, 5})
+                .mean(new int[] {5})
+                .mean(new int[] {3})
                 .reshape(s.get(0), 3 * h * w);
     }
 
