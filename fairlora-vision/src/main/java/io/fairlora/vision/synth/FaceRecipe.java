@@ -81,7 +81,7 @@ public record FaceRecipe(ImmutableMap<FaceAttribute, Integer> attributes, long v
     double smile() {
         double amount = draw(Trait.SMILE_AMOUNT);
         // The classes share [0.24, 0.32]: about a tenth of either.
-        return get(FaceAttribute.SMILE) == 0 ? -0.3 + 0.62 * amount : 0.24 + 0.76 * amount;
+        return get(FaceAttribute.SMILE) == 0 ? -0.2 + 0.52 * amount : 0.24 + 0.76 * amount;
     }
 
     /** How much the head is turned: -1 far to the viewer's left, 1 far to the right. */

@@ -50,12 +50,13 @@ final class Features {
     }
 
     private void cheeks() {
-        double blush = recipe.draw(Trait.BLUSH, 0, 0.14) + 0.05 * Math.max(0, smile);
+        double blush = recipe.draw(Trait.BLUSH, 0, 0.09);
         Color rose = Palette.glaze(new Color(206, 80, 74), blush);
         for (int side = -1; side <= 1; side += 2) {
             double x = head.x(side * 0.6);
-            pen.ellipse(x, 60.5, 5.5, 4.2, rose);
-            pen.ellipse(x, 60.5, 3.5, 2.6, rose);
+            pen.ellipse(x, 60.5, 6.2, 4.8, rose);
+            pen.ellipse(x, 60.5, 4.4, 3.2, rose);
+            pen.ellipse(x, 60.5, 2.6, 1.8, rose);
         }
     }
 

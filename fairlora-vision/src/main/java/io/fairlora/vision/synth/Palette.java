@@ -18,13 +18,13 @@ record Palette(
         Color backgroundBottom) {
 
     private static final Color[] SKIN = {
-        new Color(252, 222, 200),
-        new Color(242, 202, 170),
+        new Color(246, 216, 194),
+        new Color(236, 196, 164),
         new Color(226, 176, 138),
         new Color(194, 136, 96),
         new Color(152, 98, 64),
-        new Color(112, 70, 46),
-        new Color(78, 48, 34)
+        new Color(122, 78, 53),
+        new Color(94, 60, 43)
     };
     // By class of HAIR_COLOUR: the darkest and the lightest shade.
     private static final Color[][] HAIR = {
