@@ -2,6 +2,7 @@ package io.fairlora.vision.synth;
 
 import static com.google.common.base.Preconditions.checkArgument;
 import static com.google.common.base.Preconditions.checkElementIndex;
+import static java.util.Objects.requireNonNull;
 
 import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.Maps;
@@ -34,7 +35,7 @@ public record FaceRecipe(ImmutableMap<FaceAttribute, Integer> attributes, long v
      * @return the class, in {@code [0, attribute.classes().size())}
      */
     public int get(FaceAttribute attribute) {
-        return attributes.getOrDefault(attribute, 0);
+        return requireNonNull(attributes.get(attribute));
     }
 
     /**
