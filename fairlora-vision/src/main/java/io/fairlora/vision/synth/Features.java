@@ -9,7 +9,7 @@ final class Features {
 
     private static final Color EYE_WHITE = new Color(238, 234, 230);
     private static final Color TOOTH = new Color(240, 236, 226);
-    private static final Color MOUTH_INSIDE = new Color(86, 26, 28);
+    private static final Color MOUTH_INSIDE = new Color(62, 16, 20);
     private static final Color PUPIL = new Color(12, 10, 10);
 
     private final FaceRecipe recipe;
@@ -34,7 +34,7 @@ final class Features {
         eyeAcross = recipe.draw(Trait.EYE_DISTANCE, 0.4, 0.48);
         noseY = 61 + pitch + recipe.draw(Trait.NOSE_LENGTH, -1.5, 2);
         mouthY = 71 + 0.6 * pitch + recipe.draw(Trait.MOUTH_HEIGHT, -0.8, 1.6);
-        mouthAcross = recipe.draw(Trait.MOUTH_WIDTH, 0.29, 0.4) + 0.05 * Math.max(0, smile);
+        mouthAcross = recipe.draw(Trait.MOUTH_WIDTH, 0.29, 0.4) + 0.09 * Math.max(0, smile);
     }
 
     void draw() {
@@ -148,10 +148,10 @@ final class Features {
         double left = head.x(-mouthAcross, 0.08);
         double right = head.x(mouthAcross, 0.08);
         double middle = head.x(0, 0.14);
-        double corner = mouthY - 2.6 * smile;
-        double seam = mouthY + 2.2 * smile;
-        boolean open = smile > 0.35 && recipe.draw(Trait.TEETH) < 0.6;
-        double gap = open ? 2.2 + 4.4 * (smile - 0.35) : 0;
+        double corner = mouthY - 3.5 * smile;
+        double seam = mouthY + 2.7 * smile;
+        boolean open = smile > 0.35 && recipe.draw(Trait.TEETH) < 0.7;
+        double gap = open ? 2.4 + 4.6 * (smile - 0.35) : 0;
         Color dark = Palette.mix(palette.lip(), MOUTH_INSIDE, 0.65);
         pen.lens(
                 left,
