@@ -81,7 +81,7 @@ public record FaceRecipe(ImmutableMap<FaceAttribute, Integer> attributes, long v
     /** Where the corners of the mouth are: 0 level, 1 raised as far as they go. */
     double smile() {
         double amount = draw(Trait.SMILE_AMOUNT);
-        // The classes share [0.24, 0.32]: about a tenth of either.
+        // Both classes occur in [0.24, 0.32], so 5 % of faces are misread at best.
         return get(FaceAttribute.SMILE) == 0 ? -0.2 + 0.52 * amount : 0.24 + 0.76 * amount;
     }
 

@@ -74,8 +74,10 @@ final class Features {
         double lower = eyeY + 1.25 * open - 0.5 * Math.max(0, smile);
         pen.ellipse(middle, eyeY - 0.5, halfWidth + 1.2, open + 2.4, glazedShadow(0.45));
         pen.lens(inner, innerY, outer, outerY, middle, upper, lower, EYE_WHITE);
-        double gaze = recipe.draw(Trait.GAZE, -0.9, 0.9) + 0.8 * head.yaw();
         double iris = Math.min(2.55, 0.78 * open + 0.6);
+        double room = Math.max(0, Math.abs(outer - inner) / 2 - iris - 0.4);
+        double look = recipe.draw(Trait.GAZE, -0.9, 0.9) + 0.8 * head.yaw();
+        double gaze = Math.max(-room, Math.min(room, look));
         double irisY = eyeY - 0.25 * open;
         pen.ellipse(middle + gaze, irisY, iris * 0.95, iris, palette.iris());
         pen.ellipse(middle + gaze, irisY, iris * 0.48, iris * 0.48, PUPIL);
