@@ -58,11 +58,13 @@ record Palette(
         float background = (float) recipe.draw(Trait.BACKGROUND_SHADE, 0.3, 0.95);
         float backgroundHue = (float) recipe.draw(Trait.BACKGROUND_HUE);
         float saturation = (float) (0.12 + 0.3 * recipe.draw(Trait.BACKGROUND_KIND));
+        // Redder lips on darker skin, so that a mouth is as easy to see on any.
+        double lips = recipe.draw(Trait.LIP_COLOUR, 0.3, 0.7) + 0.22 * recipe.skinTone();
         return new Palette(
                 skin,
                 mix(skin, UMBER, 0.22),
                 mix(skin, UMBER, 0.5),
-                mix(skin, ROSE, recipe.draw(Trait.LIP_COLOUR, 0.3, 0.75)),
+                mix(skin, ROSE, lips),
                 hair,
                 mix(hair, UMBER, 0.35),
                 IRIS[recipe.choice(Trait.EYE_COLOUR, IRIS.length)],
