@@ -14,8 +14,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Subsamples examples with a task label y and a sensitive label s into disjoint parts: a biased one
- * for the solution developer, one for the fairness auditor, one for choosing settings and a balanced
- * one for the final figures. A function of its settings and the seed alone. Immutable.
+ * for the solution developer, one for the fairness auditor, one for choosing settings and a
+ * balanced one for the final figures. A function of its settings and the seed alone. Immutable.
  *
  * <pre>{@code
  * BiasedSplit split =
@@ -198,8 +198,8 @@ public final class BiasedSplit {
         }
 
         /**
-         * The exact number of examples of each part; cells are off the law by less than one example.
-         * This or {@link #fractions} must be given.
+         * The exact number of examples of each part; cells are off the law by less than one
+         * example. This or {@link #fractions} must be given.
          *
          * @param train for the developer, at least 0
          * @param auditor for the auditor, at least 0
@@ -257,8 +257,8 @@ public final class BiasedSplit {
          *
          * @return the split
          * @throws IllegalArgumentException if something that must be given is not, both sizes and
-         *     fractions are, the arrays differ in length, there are fewer than two classes of either
-         *     kind, or a cell has too few examples for a part
+         *     fractions are, the arrays differ in length, there are fewer than two classes of
+         *     either kind, or a cell has too few examples for a part
          */
         public BiasedSplit build() {
             checkArgument(task != null, "task must be given");
@@ -332,8 +332,7 @@ public final class BiasedSplit {
             }
             for (int p = 0; p < shares.length; p++) {
                 CellDraw draw = draws.get(p);
-                parts.put(
-                        draw.part(), shares[p] == 0 ? new int[0] : draw.asManyAs(pools.get(p)));
+                parts.put(draw.part(), shares[p] == 0 ? new int[0] : draw.asManyAs(pools.get(p)));
             }
         }
     }

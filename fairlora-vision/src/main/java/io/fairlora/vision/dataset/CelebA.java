@@ -24,8 +24,8 @@ import org.jspecify.annotations.Nullable;
  * identity_CelebA.txt}; each may instead be a CSV file of that name, or lie in {@code Img}, {@code
  * Anno} and {@code Eval} as in the official archive. Images may be there only in part.
  *
- * <p>Attributes: the 40 of the list (class 1 is its presence), and {@code identity} (a plain number)
- * where that list is there.
+ * <p>Attributes: the 40 of the list (class 1 is its presence), and {@code identity} (a plain
+ * number) where that list is there.
  */
 public final class CelebA extends FaceDataset {
 
@@ -72,9 +72,7 @@ public final class CelebA extends FaceDataset {
                     root.resolve("list_eval_partition.txt") + ": there is no such file");
         }
         return select(
-                IntStream.range(0, size())
-                        .filter(i -> known[i] == partition.code())
-                        .toArray());
+                IntStream.range(0, size()).filter(i -> known[i] == partition.code()).toArray());
     }
 
     /**
@@ -185,7 +183,8 @@ public final class CelebA extends FaceDataset {
                     return images;
                 }
             }
-            throw new DatasetException(root.resolve("img_align_celeba") + ": there is no such folder");
+            throw new DatasetException(
+                    root.resolve("img_align_celeba") + ": there is no such folder");
         }
 
         private static Path attributeList(Path root) {

@@ -5,7 +5,8 @@ import static com.google.common.base.Preconditions.checkArgument;
 import java.util.Arrays;
 
 /**
- * How the examples of a part spread over the cells of task class y and sensitive class s. Immutable.
+ * How the examples of a part spread over the cells of task class y and sensitive class s.
+ * Immutable.
  */
 public final class CellLaw {
 
@@ -50,8 +51,8 @@ public final class CellLaw {
     /**
      * A planted correlation: every sensitive class is equally frequent, and P(y = a(s) | s) is the
      * given number, where a(s) is the task class aligned with s; the rest of each sensitive class
-     * spreads evenly over the other task classes. With two classes of each kind P(s | y) is the same
-     * table. With k task classes 1/k is no correlation, and less favours the other classes.
+     * spreads evenly over the other task classes. With two classes of each kind P(s | y) is the
+     * same table. With k task classes 1/k is no correlation, and less favours the other classes.
      *
      * @param correlation P(y = a(s) | s), in [0, 1]
      * @param aligned a(s) for every s; without any it is {@code s mod k}

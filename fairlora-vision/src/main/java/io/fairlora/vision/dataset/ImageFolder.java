@@ -109,8 +109,8 @@ public final class ImageFolder extends FaceDataset {
         }
 
         /**
-         * The classes of an attribute in an order of one's own: of two, the second is the favourable
-         * outcome.
+         * The classes of an attribute in an order of one's own: of two, the second is the
+         * favourable outcome.
          *
          * @param column the attribute
          * @param names every value that occurs, each once
@@ -126,8 +126,8 @@ public final class ImageFolder extends FaceDataset {
          * Reads the labels and looks which images are there.
          *
          * @return the data set
-         * @throws DatasetException if the CSV file is missing or damaged, lacks a column, has a value
-         *     that is none of the given classes or no number, or none of its images is there
+         * @throws DatasetException if the CSV file is missing or damaged, lacks a column, has a
+         *     value that is none of the given classes or no number, or none of its images is there
          * @throws IllegalArgumentException if the root or the labels are not set
          */
         public ImageFolder build() {

@@ -25,7 +25,18 @@ final class LabelList {
         }
         try (CsvReader<NamedCsvRecord> csv =
                 CsvReader.builder().detectBomHeader(true).ofNamedCsvRecord(file)) {
-            csv.forEach(action);
+            for (NamedCsvRecord row : csv) {
+                if (row.getFieldCount() != row.getHeader().size()) {
+                    throw new DatasetException(
+                            String.format(
+                                    "%s, line %d: has %d cells, expected %d",
+                                    file,
+                                    row.getStartingLineNumber(),
+                                    row.getFieldCount(),
+                                    row.getHeader().size()));
+                }
+                action.accept(row);
+            }
         } catch (IOException | UncheckedIOException | CsvParseException e) {
             throw new DatasetException(file + ": is not a CSV file: " + e.getMessage(), e);
         }
@@ -49,10 +60,5 @@ final class LabelList {
                 String.format(
                         "%s, line %d: %s is \"%s\", expected one of %s",
                         file, row.getStartingLineNumber(), column, found, expected));
-    }
-
-    @Override
-    public String toString() {
-        return file.toString();
     }
 }
