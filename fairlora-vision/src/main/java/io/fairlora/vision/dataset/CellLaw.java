@@ -14,6 +14,7 @@ public final class CellLaw {
         NATURAL,
         BALANCED,
         CORRELATED,
+        CORRELATED_ALONG_NATURE,
         CONDITIONAL
     }
 
@@ -68,6 +69,23 @@ public final class CellLaw {
     }
 
     /**
+     * A planted correlation as in {@link #correlated}, in the direction in which y and s go
+     * together anyway: a(s) is the task class with the largest P(y | s) / P(y) in all examples. It
+     * needs fewest of the rare examples, so that it gives the larger training sets.
+     *
+     * @param correlation P(y = a(s) | s), in [0, 1]
+     * @return the law
+     * @throws IllegalArgumentException if the number is outside [0, 1]
+     */
+    public static CellLaw correlatedAlongNature(double correlation) {
+        return new CellLaw(
+                Kind.CORRELATED_ALONG_NATURE,
+                correlated(correlation).correlation,
+                new int[0],
+                new double[0][]);
+    }
+
+    /**
      * Any P(y | s), every sensitive class being equally frequent.
      *
      * @param taskGivenSensitive a row for each sensitive class with a probability for each task
@@ -112,8 +130,8 @@ public final class CellLaw {
                             case NATURAL -> natural[y][s] / total;
                             case BALANCED -> 1.0 / (tasks * groups);
                             case CONDITIONAL -> conditional[s][y] / groups;
-                            case CORRELATED ->
-                                    (y == alignedWith(s, tasks)
+                            case CORRELATED, CORRELATED_ALONG_NATURE ->
+                                    (y == alignedWith(s, natural)
                                                     ? correlation
                                                     : (1 - correlation) / (tasks - 1))
                                             / groups;
@@ -123,8 +141,20 @@ public final class CellLaw {
         return cells;
     }
 
-    private int alignedWith(int s, int tasks) {
-        return aligned.length == 0 ? s % tasks : aligned[s];
+    private int alignedWith(int s, int[][] natural) {
+        if (kind == Kind.CORRELATED && aligned.length > 0) {
+            return aligned[s];
+        }
+        int best = s % natural.length;
+        if (kind == Kind.CORRELATED_ALONG_NATURE) {
+            for (int y = 0; y < natural.length; y++) {
+                // P(y | s) / P(y) compared through products, as there may be no example of a class.
+                long here = (long) natural[y][s] * Arrays.stream(natural[best]).sum();
+                long there = (long) natural[best][s] * Arrays.stream(natural[y]).sum();
+                best = here > there ? y : best;
+            }
+        }
+        return best;
     }
 
     private void checkShape(int tasks, int groups) {
@@ -153,6 +183,7 @@ public final class CellLaw {
             case NATURAL -> "natural";
             case BALANCED -> "balanced";
             case CORRELATED -> "correlated " + correlation;
+            case CORRELATED_ALONG_NATURE -> "correlated along nature " + correlation;
             case CONDITIONAL -> "P(y | s) = " + Arrays.deepToString(conditional);
         };
     }

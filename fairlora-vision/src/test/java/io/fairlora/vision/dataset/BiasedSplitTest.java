@@ -194,6 +194,26 @@ class BiasedSplitTest {
     }
 
     @Test
+    void correlatesAlongNature() {
+        int[] sensitive = random(8, 3000, 2);
+        int[] noise = random(9, 3000, 10);
+        int[] task =
+                IntStream.range(0, 3000)
+                        .map(i -> noise[i] < 3 ? sensitive[i] : 1 - sensitive[i])
+                        .toArray();
+        BiasedSplit split =
+                BiasedSplit.builder()
+                        .task(task)
+                        .sensitive(sensitive)
+                        .law(Part.TRAIN, CellLaw.correlatedAlongNature(0.9))
+                        .sizes(1000, 0, 0, 0)
+                        .seed(1)
+                        .build();
+
+        assertThat(split.cellCounts(Part.TRAIN)).isDeepEqualTo(new int[][] {{50, 450}, {450, 50}});
+    }
+
+    @Test
     void refusesACellWithTooFew() {
         int[] task = new int[100];
         int[] sensitive = new int[100];
