@@ -13,7 +13,10 @@ import ai.djl.util.NativeResource;
 import io.fairlora.ndarray.Autograd;
 import io.fairlora.ndarray.GradientMode;
 import io.fairlora.ndarray.HostTensor;
+import io.fairlora.ndarray.Scope;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -301,6 +304,16 @@ class LoraInjectorTest {
             assertThat(((NativeResource<?>) a).isReleased()).isTrue();
             assertThatThrownBy(lora::stopDropout).isInstanceOf(IllegalStateException.class);
             assertThat(backbone.manager().getManagedArrays()).hasSize(arrays);
+        }
+    }
+
+    @Test
+    void anAdapterOutlivesTheScopeItIsMadeIn() {
+        List<InjectedLora> made = new ArrayList<>();
+        Scope.run(() -> made.add(LoraInjector.inject(backbone, CONFIG, "task", 3)));
+        try (InjectedLora lora = made.get(0)) {
+            assertThat(lora.toAdapter(Map.of()).norm()).isZero();
+            assertThat(features().isFinite()).isTrue();
         }
     }
 

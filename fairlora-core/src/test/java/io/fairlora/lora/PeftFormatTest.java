@@ -178,6 +178,33 @@ class PeftFormatTest {
     }
 
     @Test
+    void modulesThatAreSavedAreListed() throws IOException {
+        LoraConfig config = adapter.config().toBuilder().modulesToSave().build();
+        LoraAdapter unlisted =
+                new LoraAdapter(config, adapter.layers(), adapter.savedModules(), Map.of());
+        PeftFormat.write(directory, unlisted, CARD);
+        LoraAdapter read = PeftFormat.read(directory);
+        assertThat(read.config().modulesToSave()).containsExactly("classifier");
+        assertThat(read.savedModules()).isEqualTo(adapter.savedModules());
+    }
+
+    @Test
+    void aPatternThatBacktracksForeverIsRefused() throws IOException {
+        // The back reference keeps the JDK from remembering where it has been.
+        String slow = "(x?)([a-z0-9.]+)+\\1[!]";
+        PeftFormat.write(directory, adapter, CARD);
+        editConfig(c -> c.put("target_modules", slow));
+        assertThatThrownBy(() -> PeftFormat.read(directory))
+                .isInstanceOf(PeftFormatException.class)
+                .hasMessageContaining("takes too long");
+        PeftFormat.write(directory, adapter, CARD);
+        editConfig(c -> c.putObject("rank_pattern").put(slow, 3));
+        assertThatThrownBy(() -> PeftFormat.read(directory))
+                .isInstanceOf(PeftFormatException.class)
+                .hasMessageContaining("takes too long");
+    }
+
+    @Test
     void anotherScaleGoesIntoB() throws IOException {
         PeftFormat.write(directory, AdapterMath.negate(adapter), CARD);
         LoraAdapter read = PeftFormat.read(directory);
@@ -188,6 +215,8 @@ class PeftFormatTest {
             opposite[i] = -opposite[i];
         }
         assertThat(factors.b().toArray()).isEqualTo(opposite);
+        // The card names the adapter that a reader will find.
+        assertThat(directory.resolve("README.md")).content().contains(read.digest());
         assertThat(AdapterMath.add(adapter, read).withSavedModules(Map.of()).norm())
                 .isLessThan(1e-6);
     }
@@ -279,6 +308,7 @@ class PeftFormatTest {
                 "lora_alpha         | \"6\"                | expected a number",
                 "lora_alpha         | -6                   | alpha must be positive",
                 "lora_dropout       | 1.5                  | dropout must be",
+                "use_rslora         | \"yes\"              | expected true or false",
                 "target_modules     | null                 | at least one name",
                 "target_modules     | \"all-linear\"       | all-linear",
                 "target_modules     | [\"a.*b\",1]         | expected a list of names",
@@ -346,6 +376,7 @@ class PeftFormatTest {
         refuses(
                 t -> t.put(b, HostTensor.of(new float[] {Float.NaN, 0, 0}, 1, 3)),
                 QUERY + ".lora_B.weight has elements that are not finite");
+        refuses(t -> t.put("x".repeat(1001), tensor), "a name of 1001 characters");
         refuses(t -> t.keySet().removeIf(k -> k.contains("lora")), "no lora_A and lora_B");
     }
 
