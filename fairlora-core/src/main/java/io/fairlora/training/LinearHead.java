@@ -92,6 +92,15 @@ public final class LinearHead implements AutoCloseable {
     }
 
     /**
+     * The sum of the squared weights, for a penalty; the bias does not count.
+     *
+     * @return a scalar, owned by the head's manager
+     */
+    NDArray squaredNorm() {
+        return weight.square().sum();
+    }
+
+    /**
      * The arrays by name, for an optimizer.
      *
      * @return {@code head.weight} and {@code head.bias}

@@ -38,7 +38,7 @@ public final class CachedImages implements Images {
      * @param spec the size to keep
      * @param threads how many threads read, at least 1
      * @param maxBytes the memory the pixels may take: {@code images.size() * spec.bytes()} at most
-     * @param progress told the number of images read so far, one call after the other from the
+     * @param listener told the number of images read so far, one call after the other from the
      *     reading threads, each number from 1 to {@code images.size()} once and in order
      * @return the cache
      * @throws ImageReadException if an image cannot be read
@@ -46,7 +46,7 @@ public final class CachedImages implements Images {
      *     thread
      */
     public static CachedImages read(
-            Images images, InputSpec spec, int threads, long maxBytes, IntConsumer progress) {
+            Images images, InputSpec spec, int threads, long maxBytes, IntConsumer listener) {
         checkArgument(threads >= 1, "threads must be at least 1, found %s", threads);
         long bytes = (long) images.size() * spec.bytes();
         checkArgument(
@@ -59,8 +59,7 @@ public final class CachedImages implements Images {
                 maxBytes);
         byte[][] pixels = new byte[images.size()][];
         AtomicInteger next = new AtomicInteger();
-        Object turn = new Object();
-        int[] done = new int[1];
+        Progress progress = new Progress(listener);
         ExecutorService pool = Executors.newFixedThreadPool(threads);
         try {
             List<Future<?>> readers = new ArrayList<>();
@@ -68,15 +67,12 @@ public final class CachedImages implements Images {
                 readers.add(
                         pool.submit(
                                 () -> {
-                                    int i;
-                                    while ((i = next.getAndIncrement()) < pixels.length
-                                            && !Thread.currentThread().isInterrupted()) {
-                                        byte[] image = new byte[spec.bytes()];
-                                        images.read(i, spec, image, 0);
-                                        pixels[i] = image;
-                                        synchronized (turn) {
-                                            progress.accept(++done[0]);
-                                        }
+                                    try {
+                                        readRest(images, spec, pixels, next, progress);
+                                    } catch (RuntimeException | Error e) {
+                                        // The others need not go on.
+                                        next.set(pixels.length);
+                                        throw e;
                                     }
                                 }));
             }
@@ -87,6 +83,32 @@ public final class CachedImages implements Images {
             pool.shutdownNow();
         }
         return new CachedImages(images, spec, pixels);
+    }
+
+    private static void readRest(
+            Images images, InputSpec spec, byte[][] pixels, AtomicInteger next, Progress progress) {
+        int i = next.getAndIncrement();
+        while (i < pixels.length && !Thread.currentThread().isInterrupted()) {
+            byte[] image = new byte[spec.bytes()];
+            images.read(i, spec, image, 0);
+            pixels[i] = image;
+            progress.oneMore();
+            i = next.getAndIncrement();
+        }
+    }
+
+    /** Counts for one listener, one thread at a time. */
+    private static final class Progress {
+        private final IntConsumer listener;
+        private int done;
+
+        Progress(IntConsumer listener) {
+            this.listener = listener;
+        }
+
+        synchronized void oneMore() {
+            listener.accept(++done);
+        }
     }
 
     private static void await(Future<?> reader) {

@@ -44,6 +44,46 @@ public class FaceDataset {
     }
 
     /**
+     * A data set of images from anywhere, without attributes yet.
+     *
+     * @param images the images
+     * @return the data set
+     */
+    public static FaceDataset of(Images images) {
+        return new FaceDataset(
+                images,
+                List.of(),
+                new DatasetReport(images.size(), List.of(), List.of(), List.of(), List.of()));
+    }
+
+    /**
+     * The same faces with one attribute more, such as one combined from others.
+     *
+     * @param attribute its name, not yet taken
+     * @param classNames the names of its classes; empty for a plain number
+     * @param values for each face its class or its number; -1 where it is not known; copied
+     * @return the data set
+     * @throws IllegalArgumentException if the name is taken, the number of values is not that of
+     *     the faces, or a value is out of range
+     */
+    public final FaceDataset withAttribute(
+            String attribute, List<String> classNames, int[] values) {
+        int bound = classNames.isEmpty() ? Integer.MAX_VALUE : classNames.size();
+        for (int i = 0; i < values.length; i++) {
+            checkArgument(
+                    values[i] >= LabelColumn.MISSING && values[i] < bound,
+                    "value %s of %s is %s, expected -1 to %s",
+                    i,
+                    attribute,
+                    values[i],
+                    bound - 1);
+        }
+        List<LabelColumn> more = new ArrayList<>(columns.values());
+        more.add(new LabelColumn(attribute, classNames, values.clone()));
+        return new FaceDataset(images, more, report);
+    }
+
+    /**
      * The number of faces.
      *
      * @return at least 0

@@ -3,20 +3,13 @@ package io.fairlora.vision.dataset;
 import static com.google.common.base.Preconditions.checkArgument;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
-import de.siegmar.fastcsv.reader.CsvReader;
 import de.siegmar.fastcsv.reader.NamedCsvRecord;
 import io.fairlora.training.Images;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Set;
-import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -125,10 +118,10 @@ public final class FairFace extends FaceDataset {
             checkArgument(root != null, "setRoot must be given");
             Rows rows = new Rows(root);
             if (partition != Partition.VALIDATION) {
-                rows.read(root.resolve("fairface_label_train.csv"));
+                rows.read(new LabelList(root.resolve("fairface_label_train.csv")));
             }
             if (partition != Partition.TRAIN) {
-                rows.read(root.resolve("fairface_label_val.csv"));
+                rows.read(new LabelList(root.resolve("fairface_label_val.csv")));
             }
             return rows.toDataset();
         }
@@ -137,105 +130,46 @@ public final class FairFace extends FaceDataset {
     /** The rows of the lists whose images are on disk. */
     private static final class Rows {
 
-        private final Path root;
-        private final Set<String> present = new HashSet<>();
-        private final Set<String> folders = new TreeSet<>();
-        private final Set<String> seen = new HashSet<>();
-        private final List<String> names = new ArrayList<>();
+        private final FilesOnDisk files;
         private final List<int[]> labels = new ArrayList<>();
-        private final List<String> absent = new ArrayList<>();
-        private final List<String> duplicates = new ArrayList<>();
 
         Rows(Path root) {
-            this.root = root;
+            files = new FilesOnDisk(root);
         }
 
-        void read(Path list) {
-            if (!Files.isRegularFile(list)) {
-                throw new DatasetException(list + ": there is no such file");
-            }
-            try (CsvReader<NamedCsvRecord> csv = CsvReader.builder().ofNamedCsvRecord(list)) {
-                for (NamedCsvRecord row : csv) {
-                    add(list, row);
-                }
-            } catch (IOException | UncheckedIOException e) {
-                throw new DatasetException(list + ": cannot be read: " + e.getMessage(), e);
-            }
-        }
-
-        private void add(Path list, NamedCsvRecord row) {
-            String name = field(list, row, "file");
-            int[] values = {
-                code(list, row, "age", AGES),
-                code(list, row, "gender", GENDERS),
-                code(list, row, "race", RACES)
-            };
-            if (!seen.add(name)) {
-                duplicates.add(name);
-                return;
-            }
-            int slash = name.lastIndexOf('/');
-            String folder = slash < 0 ? "" : name.substring(0, slash + 1);
-            if (folders.add(folder) && Files.isDirectory(root.resolve(folder))) {
-                Listing.files(root.resolve(folder)).forEach(file -> present.add(folder + file));
-            }
-            if (present.contains(name)) {
-                names.add(name);
-                labels.add(values);
-            } else {
-                absent.add(name);
-            }
+        void read(LabelList list) {
+            list.forEach(
+                    row -> {
+                        int[] values = {
+                            code(list, row, "age", AGES),
+                            code(list, row, "gender", GENDERS),
+                            code(list, row, "race", RACES)
+                        };
+                        if (files.add(list.cell(row, "file"))) {
+                            labels.add(values);
+                        }
+                    });
         }
 
         private static int code(
-                Path list, NamedCsvRecord row, String column, List<String> classes) {
-            String text = field(list, row, column);
-            String value = classes == AGES ? ageGroup(text) : text;
-            int code = classes.indexOf(value);
+                LabelList list, NamedCsvRecord row, String column, List<String> classes) {
+            String text = list.cell(row, column);
+            int code = classes.indexOf(column.equals("age") ? ageGroup(text) : text);
             if (code < 0) {
-                throw new DatasetException(
-                        String.format(
-                                "%s, line %d: %s is \"%s\", expected one of %s",
-                                list, row.getStartingLineNumber(), column, text, classes));
+                throw list.unexpected(row, column, text, classes);
             }
             return code;
         }
 
-        private static String field(Path list, NamedCsvRecord row, String column) {
-            return row.findField(column)
-                    .map(String::strip)
-                    .orElseThrow(
-                            () ->
-                                    new DatasetException(
-                                            String.format(
-                                                    "%s, line %d: there is no column %s, found %s",
-                                                    list,
-                                                    row.getStartingLineNumber(),
-                                                    column,
-                                                    row.getHeader())));
-        }
-
         FairFace toDataset() {
-            if (names.isEmpty()) {
-                throw new DatasetException(
-                        root
-                                + ": none of the "
-                                + absent.size()
-                                + " images that the lists name is there");
-            }
-            List<String> unlisted = new ArrayList<>();
-            for (String file : new TreeSet<>(present)) {
-                if (Listing.isImage(file) && !seen.contains(file)) {
-                    unlisted.add(file);
-                }
-            }
+            DatasetReport report = files.report(List.of());
             return new FairFace(
-                    FileImages.of(root, names),
+                    files.images(),
                     List.of(
                             column("age", AGES, 0),
                             column("gender", GENDERS, 1),
                             column("race", RACES, 2)),
-                    new DatasetReport(names.size(), List.of(), absent, unlisted, duplicates));
+                    report);
         }
 
         private LabelColumn column(String name, List<String> classes, int index) {

@@ -1,8 +1,6 @@
 package io.fairlora.vision.dataset;
 
 import java.io.IOException;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -10,7 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/** Folders and lists as they lie on disk. */
+/** Folders as they lie on disk. */
 final class Listing {
 
     private Listing() {}
@@ -41,19 +39,5 @@ final class Listing {
     static boolean isImage(String name) {
         String lower = name.toLowerCase(Locale.ROOT);
         return lower.endsWith(".jpg") || lower.endsWith(".jpeg") || lower.endsWith(".png");
-    }
-
-    /** The whole text of a list, UTF-8. */
-    static String text(Path file) {
-        if (!Files.isRegularFile(file)) {
-            throw new DatasetException(file + ": there is no such file");
-        }
-        try {
-            return Files.readString(file, StandardCharsets.UTF_8);
-        } catch (CharacterCodingException e) {
-            throw new DatasetException(file + ": is not a text in UTF-8", e);
-        } catch (IOException e) {
-            throw new DatasetException(file + ": cannot be read: " + e.getMessage(), e);
-        }
     }
 }

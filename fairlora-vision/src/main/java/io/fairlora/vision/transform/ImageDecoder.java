@@ -73,12 +73,13 @@ public final class ImageDecoder {
      * @throws ImageReadException if it is no image or not a whole one
      */
     public RgbImage decode(byte[] file, String name) {
-        RgbImage image = decodeAsStored(file, name);
-        return upright ? Orientation.apply(image, Orientation.of(file)) : image;
+        JpegStructure jpeg = JpegStructure.isJpeg(file) ? JpegStructure.of(file) : null;
+        RgbImage image = decodeAsStored(file, name, jpeg);
+        boolean mayBeTurned = jpeg == null || jpeg.exif();
+        return upright && mayBeTurned ? Orientation.apply(image, Orientation.of(file)) : image;
     }
 
-    private static RgbImage decodeAsStored(byte[] file, String name) {
-        JpegStructure jpeg = JpegStructure.isJpeg(file) ? JpegStructure.of(file) : null;
+    private static RgbImage decodeAsStored(byte[] file, String name, @Nullable JpegStructure jpeg) {
         if (jpeg != null && !jpeg.complete()) {
             throw new ImageReadException(
                     name + ": the JPEG file is cut short after " + file.length + " bytes", null);
@@ -119,7 +120,7 @@ public final class ImageDecoder {
                 throw refused;
             }
             throw new ImageReadException(
-                    name + ": the file is damaged or cut short: " + e.getMessage(), e);
+                    name + ": the image cannot be decoded: " + e.getMessage(), e);
         } finally {
             reader.dispose();
         }

@@ -5,12 +5,14 @@ package io.fairlora.vision.transform;
  *
  * @param components the number of colour components, or 0 without a frame
  * @param adobeTransform the colour transform of Adobe's APP14 segment, or -1 without one
+ * @param exif whether there is an APP1 segment, the one that may hold Exif data
  * @param complete whether the file has at least one scan and its end-of-image marker
  */
-record JpegStructure(int components, int adobeTransform, boolean complete) {
+record JpegStructure(int components, int adobeTransform, boolean exif, boolean complete) {
 
     private static final int END_OF_IMAGE = 0xD9;
     private static final int START_OF_SCAN = 0xDA;
+    private static final int APP1 = 0xE1;
     private static final int APP14 = 0xEE;
 
     static boolean isJpeg(byte[] file) {
@@ -23,19 +25,20 @@ record JpegStructure(int components, int adobeTransform, boolean complete) {
     static JpegStructure of(byte[] file) {
         int components = 0;
         int adobeTransform = -1;
+        boolean exif = false;
         boolean scanned = false;
         int at = 2;
         while (true) {
             at = nextMarker(file, at);
             if (at < 0) {
-                return new JpegStructure(components, adobeTransform, false);
+                return new JpegStructure(components, adobeTransform, exif, false);
             }
             int marker = file[at++] & 0xFF;
             if (marker == END_OF_IMAGE) {
-                return new JpegStructure(components, adobeTransform, scanned);
+                return new JpegStructure(components, adobeTransform, exif, scanned);
             }
             if (at + 2 > file.length) {
-                return new JpegStructure(components, adobeTransform, false);
+                return new JpegStructure(components, adobeTransform, exif, false);
             }
             int length = (file[at] & 0xFF) << 8 | (file[at + 1] & 0xFF);
             if (marker == APP14 && length >= 14 && at + 14 <= file.length && isAdobe(file, at)) {
@@ -44,6 +47,7 @@ record JpegStructure(int components, int adobeTransform, boolean complete) {
             if (isStartOfFrame(marker) && at + 7 < file.length) {
                 components = file[at + 7] & 0xFF;
             }
+            exif |= marker == APP1;
             scanned |= marker == START_OF_SCAN;
             at += length;
         }

@@ -7,7 +7,7 @@ import java.util.Arrays;
 
 /**
  * Resizes to exactly the size asked for, with the bits of Pillow's {@code Image.resize} up to
- * version 12.1 (Resample.c): weights in 22 bit fixed point, columns first, then rows.
+ * version 12.1 (Resample.c): weights in 22 bit fixed point, horizontally first, then vertically.
  */
 public final class Resize {
 
