@@ -1,13 +1,14 @@
 """Writes the golden files of the vision tests: a tiny random ViT of transformers, a LoRA adapter
 of PEFT on it, and the logits of both.
 
-Usage: python peft_vit.py OUT_DIR   (packages: requirements.txt beside this file)
+Usage: python peft_vit.py OUT_DIR [ADAPTER_COPY]   (packages: requirements.txt beside this file)
 
 OUT_DIR/model/               config.json, model.safetensors   (ViTForImageClassification)
 OUT_DIR/adapter/             adapter_config.json, adapter_model.safetensors   (PEFT)
 OUT_DIR/expected.safetensors pixels_uint8 (F32 values 0..255, batch x 3 x H x W),
                              pixel_values (normalised as (x / 255 - 0.5) / 0.5),
                              features (LN(x)[:, 0]), logits, adapted_features, adapted_logits
+ADAPTER_COPY                 a second copy of OUT_DIR/adapter/, for the tests of another module
 """
 
 import json
@@ -34,7 +35,7 @@ def outputs(model, vit, pixel_values):
         return features, model(pixel_values).logits
 
 
-def main(out):
+def main(out, adapter_copies):
     torch.manual_seed(20)
     torch.use_deterministic_algorithms(True)
     generator = torch.Generator().manual_seed(21)
@@ -84,6 +85,8 @@ def main(out):
     adapted_features, adapted_logits = outputs(
         adapted, adapted.base_model.model.vit, pixel_values
     )
+    for copy in adapter_copies:
+        shutil.copytree(out / "adapter", copy, dirs_exist_ok=True)
     assert (adapted_logits - logits).abs().max() > 0.1
     save_file(
         {
@@ -102,4 +105,4 @@ def main(out):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), [Path(argument) for argument in sys.argv[2:]])

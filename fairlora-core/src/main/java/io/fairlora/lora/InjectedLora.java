@@ -5,6 +5,7 @@ import static com.google.common.base.Preconditions.checkState;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.DataType;
 import com.google.common.collect.ImmutableMap;
@@ -65,6 +66,8 @@ public final class InjectedLora implements AutoCloseable {
         DataType type = layer.weight().getArray().getDataType();
         NDArray a = create(factors.a(), type);
         NDArray b = create(factors.b(), type);
+        // They outlive a scope that happens to be open.
+        NDScope.unregister(a, b);
         a.setRequiresGradient(trainable);
         b.setRequiresGradient(trainable);
         layer.addAdapter(name, new LoraLinear.Adapter(a, b, factor * factors.scale()));

@@ -9,6 +9,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -217,12 +218,7 @@ public record LoraAdapter(
                             update(digest, name);
                             tensor.update(digest);
                         });
-        StringBuilder hex = new StringBuilder();
-        for (byte b : digest.digest()) {
-            hex.append(Character.forDigit((b >> 4) & 0xf, 16))
-                    .append(Character.forDigit(b & 0xf, 16));
-        }
-        return hex.toString();
+        return HexFormat.of().formatHex(digest.digest());
     }
 
     private static void update(MessageDigest digest, String text) {

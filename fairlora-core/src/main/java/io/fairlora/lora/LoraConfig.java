@@ -176,6 +176,7 @@ public final class LoraConfig {
      *
      * @param path the layer's path, such as {@code vit.encoder.layer.0.attention.attention.query}
      * @return whether the targets choose it and it is in no saved module
+     * @throws IllegalArgumentException if a regular expression takes too long to tell
      */
     public boolean matches(String path) {
         for (String module : modulesToSave) {
@@ -184,7 +185,7 @@ public final class LoraConfig {
             }
         }
         if (targetRegex != null) {
-            return targetRegex.matcher(path).matches();
+            return targetRegex.matcher(new BoundedText(path)).matches();
         }
         return targetModules.stream().anyMatch(name -> isNamed(path, name)) && isInLayers(path);
     }

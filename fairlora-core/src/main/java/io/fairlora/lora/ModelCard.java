@@ -2,6 +2,7 @@ package io.fairlora.lora;
 
 import static com.google.common.base.Preconditions.checkArgument;
 
+import io.fairlora.safetensors.Dtype;
 import java.util.Map;
 
 /**
@@ -40,7 +41,7 @@ public record ModelCard(String baseModel, String section) {
     }
 
     /** The text of the file. */
-    String render(LoraAdapter adapter) {
+    String render(LoraAdapter adapter, Dtype dtype) {
         StringBuilder text = new StringBuilder();
         text.append("---\n");
         text.append("base_model: ").append(quoted(baseModel)).append('\n');
@@ -61,7 +62,10 @@ public record ModelCard(String baseModel, String section) {
                 "target modules",
                 config.targetRegex().orElseGet(() -> String.join(", ", config.targetModules())));
         row(text, "saved modules", String.join(", ", adapter.savedModules().keySet()));
-        row(text, "SHA-256", adapter.digest());
+        row(text, "type", dtype.name());
+        if (dtype == Dtype.F32) {
+            row(text, "SHA-256", adapter.digest());
+        }
         if (!adapter.provenance().isEmpty()) {
             text.append("\n## Provenance\n\n| | |\n|---|---|\n");
             for (Map.Entry<String, String> entry : adapter.provenance().entrySet()) {

@@ -145,7 +145,9 @@ record PeftConfig(LoraConfig config, Map<String, Number> ranks, Map<String, Numb
     }
 
     private static boolean isMatch(String pattern, String path) {
-        return Pattern.compile("(.*\\.)?(" + pattern + ")$").matcher(path).lookingAt();
+        return Pattern.compile("(.*\\.)?(" + pattern + ")$")
+                .matcher(new BoundedText(path))
+                .lookingAt();
     }
 
     /** One pass over the fields. */
@@ -166,7 +168,7 @@ record PeftConfig(LoraConfig config, Map<String, Number> ranks, Map<String, Numb
                 builder.rank(integer("r", 8));
                 builder.alpha(number("lora_alpha", 8));
                 builder.dropout(number("lora_dropout", 0));
-                builder.rsLora(fields.path("use_rslora").asBoolean(false));
+                builder.rsLora(bool("use_rslora"));
                 readTargets(builder);
                 builder.layersToTransform(Ints.toArray(layers()));
                 builder.modulesToSave(strings("modules_to_save").toArray(new String[0]));
@@ -278,6 +280,14 @@ record PeftConfig(LoraConfig config, Map<String, Number> ranks, Map<String, Numb
             return value.doubleValue();
         }
 
+        private boolean bool(String field) throws PeftFormatException {
+            JsonNode value = fields.path(field);
+            if (!isNeutral(value) && !value.isBoolean()) {
+                throw wrong(field, "true or false");
+            }
+            return value.asBoolean();
+        }
+
         private Map<String, Number> pattern(String field) throws PeftFormatException {
             JsonNode value = fields.path(field);
             if (!isNeutral(value) && !value.isObject()) {
@@ -321,11 +331,7 @@ record PeftConfig(LoraConfig config, Map<String, Number> ranks, Map<String, Numb
      * The file's bytes: keys sorted, and only fields that every PEFT since 0.7 knows, beside those
      * that came with the configuration.
      */
-    static byte[] write(
-            LoraConfig config,
-            Collection<String> modulesToSave,
-            Map<String, Integer> ranks,
-            String baseModel)
+    static byte[] write(LoraConfig config, Map<String, Integer> ranks, String baseModel)
             throws IOException {
         JsonNodeFactory nodes = JsonNodeFactory.instance;
         Map<String, JsonNode> fields = new TreeMap<>();
@@ -354,7 +360,9 @@ record PeftConfig(LoraConfig config, Map<String, Number> ranks, Map<String, Numb
         fields.put("lora_dropout", nodes.numberNode(config.dropout()));
         fields.put(
                 "modules_to_save",
-                modulesToSave.isEmpty() ? nodes.nullNode() : array(modulesToSave));
+                config.modulesToSave().isEmpty()
+                        ? nodes.nullNode()
+                        : array(config.modulesToSave()));
         fields.put("peft_type", nodes.textNode("LORA"));
         fields.put("r", nodes.numberNode(config.rank()));
         fields.put("rank_pattern", rankPattern);

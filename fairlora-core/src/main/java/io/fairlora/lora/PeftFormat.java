@@ -39,6 +39,9 @@ public final class PeftFormat {
     private static final String B = ".lora_B.weight";
     private static final String PROVENANCE = "fairlora.";
 
+    /** Far beyond any model's, and short enough for a regular expression's recursion. */
+    private static final int MAX_NAME = 1000;
+
     private PeftFormat() {}
 
     /**
@@ -75,10 +78,38 @@ public final class PeftFormat {
      */
     public static void write(Path directory, LoraAdapter adapter, ModelCard card, Dtype dtype)
             throws IOException {
-        LoraConfig config = adapter.config();
         checkArgument(adapter.isFinite(), "the adapter has elements that are not finite");
+        LoraAdapter written = folded(adapter);
         Map<String, HostTensor> tensors = new TreeMap<>();
         Map<String, Integer> otherRanks = new LinkedHashMap<>();
+        written.layers()
+                .forEach(
+                        (path, factors) -> {
+                            tensors.put(PREFIX + path + A, factors.a());
+                            tensors.put(PREFIX + path + B, factors.b());
+                            if (factors.rank() != written.config().rank()) {
+                                otherRanks.put(path, factors.rank());
+                            }
+                        });
+        written.savedModules().forEach((name, tensor) -> tensors.put(PREFIX + name, tensor));
+        Map<String, String> metadata = new LinkedHashMap<>();
+        metadata.put("format", "pt");
+        written.provenance().forEach((key, value) -> metadata.put(PROVENANCE + key, value));
+        byte[] json = PeftConfig.write(written.config(), otherRanks, card.baseModel());
+        byte[] readme = card.render(written, dtype).getBytes(StandardCharsets.UTF_8);
+        AtomicDirectory.write(
+                directory,
+                staging -> {
+                    SafetensorsWriter.write(staging.resolve(MODEL_FILE), tensors, metadata, dtype);
+                    Files.write(staging.resolve(CONFIG_FILE), json);
+                    Files.write(staging.resolve(CARD_FILE), readme);
+                });
+    }
+
+    /** The same adapter as PEFT can express it: scales from alpha, saved modules listed. */
+    private static LoraAdapter folded(LoraAdapter adapter) {
+        LoraConfig config = adapter.config();
+        Map<String, Factors> layers = new LinkedHashMap<>();
         adapter.layers()
                 .forEach(
                         (path, factors) -> {
@@ -87,27 +118,16 @@ public final class PeftFormat {
                                     "the adapter's %s does not choose its layer %s",
                                     config,
                                     path);
-                            if (factors.rank() != config.rank()) {
-                                otherRanks.put(path, factors.rank());
-                            }
                             double scale = config.scaling(factors.rank(), config.alpha());
-                            tensors.put(PREFIX + path + A, factors.a());
-                            tensors.put(PREFIX + path + B, folded(factors, scale));
+                            layers.put(
+                                    path, new Factors(factors.a(), folded(factors, scale), scale));
                         });
-        adapter.savedModules().forEach((name, tensor) -> tensors.put(PREFIX + name, tensor));
-        Map<String, String> metadata = new LinkedHashMap<>();
-        metadata.put("format", "pt");
-        adapter.provenance().forEach((key, value) -> metadata.put(PROVENANCE + key, value));
-        byte[] json =
-                PeftConfig.write(config, modulesToSave(adapter), otherRanks, card.baseModel());
-        byte[] readme = card.render(adapter).getBytes(StandardCharsets.UTF_8);
-        AtomicDirectory.write(
-                directory,
-                staging -> {
-                    SafetensorsWriter.write(staging.resolve(MODEL_FILE), tensors, metadata, dtype);
-                    Files.write(staging.resolve(CONFIG_FILE), json);
-                    Files.write(staging.resolve(CARD_FILE), readme);
-                });
+        String[] saved = modulesToSave(adapter).toArray(new String[0]);
+        return new LoraAdapter(
+                config.toBuilder().modulesToSave(saved).build(),
+                layers,
+                adapter.savedModules(),
+                adapter.provenance());
     }
 
     private static HostTensor folded(Factors factors, double scale) {
@@ -159,6 +179,8 @@ public final class PeftFormat {
         Path file = existing(directory.resolve(MODEL_FILE));
         try (SafetensorsFile tensors = SafetensorsFile.open(file)) {
             return new Reader(file, tensors, config).read();
+        } catch (IllegalArgumentException e) {
+            throw new PeftFormatException(file, String.valueOf(e.getMessage()));
         }
     }
 
@@ -210,6 +232,10 @@ public final class PeftFormat {
             this.tensors = tensors;
             this.peft = peft;
             for (String key : tensors.names()) {
+                if (key.length() > MAX_NAME) {
+                    throw new PeftFormatException(
+                            file, "holds a tensor with a name of " + key.length() + " characters");
+                }
                 String name = key.startsWith(PREFIX) ? key.substring(PREFIX.length()) : key;
                 if (keys.put(name, key) != null) {
                     throw new PeftFormatException(
@@ -265,22 +291,23 @@ public final class PeftFormat {
             }
             HostTensor a = tensor(path + A);
             HostTensor b = tensor(path + B);
+            Factors factors;
             try {
-                Factors factors = new Factors(a, b, peft.scaleOf(path));
-                if (factors.rank() != peft.rankOf(path)) {
-                    throw new PeftFormatException(
-                            file,
-                            "layer "
-                                    + path
-                                    + " has rank "
-                                    + factors.rank()
-                                    + ", expected "
-                                    + peft.rankOf(path));
-                }
-                return factors;
+                factors = new Factors(a, b, peft.scaleOf(path));
             } catch (IllegalArgumentException e) {
                 throw new PeftFormatException(file, "layer " + path + ": " + e.getMessage());
             }
+            if (factors.rank() != peft.rankOf(path)) {
+                throw new PeftFormatException(
+                        file,
+                        "layer "
+                                + path
+                                + " has rank "
+                                + factors.rank()
+                                + ", expected "
+                                + peft.rankOf(path));
+            }
+            return factors;
         }
 
         private HostTensor tensor(String name) throws IOException {

@@ -1,0 +1,163 @@
+package io.fairlora.lora;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.nn.Parameter;
+import ai.djl.training.ParameterStore;
+import io.fairlora.ndarray.HostTensor;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.Collections;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.SplittableRandom;
+
+/**
+ * A frozen network of two small layers with a transformer's names, for tests:
+ *
+ * <pre>h = x / 255 - 1/2; twice h = tanh(dense(tanh(query(h)) * value(h)))</pre>
+ */
+public final class TinyBackbone implements Backbone {
+
+    /** Rows and columns of the images. */
+    public static final int SIZE = 4;
+
+    private static final int INPUT = 3 * SIZE * SIZE;
+    private static final int HIDDEN = 12;
+
+    private final NDManager manager;
+    private final DataType type;
+    private final boolean fork;
+    private final Map<String, LoraLinear> linears;
+
+    private TinyBackbone(
+            NDManager manager, DataType type, boolean fork, Map<String, LoraLinear> linears) {
+        this.manager = manager;
+        this.type = type;
+        this.fork = fork;
+        this.linears = Collections.unmodifiableMap(linears);
+    }
+
+    /** A network with random weights. */
+    public static TinyBackbone random(DataType type, long seed) {
+        NDManager manager = NDManager.newBaseManager(Device.cpu(), "PyTorch");
+        Map<String, LoraLinear> linears = new LinkedHashMap<>();
+        for (int i = 0; i < 2; i++) {
+            int in = i == 0 ? INPUT : HIDDEN;
+            linears.put(path(i, "attention.query"), new LoraLinear(in, HIDDEN, true));
+            linears.put(path(i, "attention.value"), new LoraLinear(in, HIDDEN, true));
+            linears.put(path(i, "output.dense"), new LoraLinear(HIDDEN, HIDDEN, false));
+        }
+        SplittableRandom random = new SplittableRandom(seed);
+        for (LoraLinear linear : linears.values()) {
+            setRandom(linear.weight(), manager, type, random);
+            if (linear.bias() != null) {
+                setRandom(linear.bias(), manager, type, random);
+            }
+        }
+        return new TinyBackbone(manager, type, false, linears);
+    }
+
+    private static String path(int layer, String name) {
+        return "encoder.layer." + layer + "." + name;
+    }
+
+    private static void setRandom(
+            Parameter parameter, NDManager manager, DataType type, SplittableRandom random) {
+        long[] shape = parameter.getShape().getShape();
+        float[] values = new float[(int) parameter.getShape().size()];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) (2 * random.nextDouble() - 1) / (float) Math.sqrt(HIDDEN);
+        }
+        parameter.setShape(null);
+        NDArray single = HostTensor.of(values, shape).toNDArray(manager);
+        parameter.setArray(single.toType(type, false));
+        parameter.freeze(true);
+    }
+
+    /** Random pixels of shape (batch, 3, SIZE, SIZE). */
+    public static NDArray pixels(NDManager owner, int batch, long seed) {
+        SplittableRandom random = new SplittableRandom(seed);
+        float[] values = new float[batch * INPUT];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = random.nextInt(256);
+        }
+        return HostTensor.of(values, batch, 3, SIZE, SIZE)
+                .toNDArray(owner)
+                .toType(DataType.UINT8, false);
+    }
+
+    @Override
+    public Map<String, LoraLinear> linears() {
+        return linears;
+    }
+
+    @Override
+    public NDArray features(NDArray pixels) {
+        ParameterStore store = new ParameterStore(manager, false);
+        NDArray h = pixels.toType(type, false).div(255).sub(0.5).reshape(-1, INPUT);
+        for (int i = 0; i < 2; i++) {
+            NDArray query = apply(store, path(i, "attention.query"), h);
+            NDArray value = apply(store, path(i, "attention.value"), h);
+            h = apply(store, path(i, "output.dense"), query.tanh().mul(value)).tanh();
+        }
+        return h;
+    }
+
+    private NDArray apply(ParameterStore store, String path, NDArray x) {
+        return linears.get(path).apply(store, x, false);
+    }
+
+    @Override
+    public int featureSize() {
+        return HIDDEN;
+    }
+
+    @Override
+    public InputSpec input() {
+        return new InputSpec(SIZE, SIZE, Interpolation.BILINEAR);
+    }
+
+    @Override
+    public Device device() {
+        return manager.getDevice();
+    }
+
+    @Override
+    public NDManager manager() {
+        return manager;
+    }
+
+    @Override
+    public String digest() {
+        try {
+            MessageDigest digest = MessageDigest.getInstance("SHA-256");
+            for (LoraLinear linear : linears.values()) {
+                HostTensor.copyOf(linear.weight().getArray()).update(digest);
+                if (linear.bias() != null) {
+                    HostTensor.copyOf(linear.bias().getArray()).update(digest);
+                }
+            }
+            return HexFormat.of().formatHex(digest.digest());
+        } catch (NoSuchAlgorithmException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    @Override
+    public Backbone fork() {
+        Map<String, LoraLinear> forks = new LinkedHashMap<>();
+        linears.forEach((path, linear) -> forks.put(path, linear.fork()));
+        return new TinyBackbone(manager, type, true, forks);
+    }
+
+    @Override
+    public void close() {
+        if (!fork) {
+            manager.close();
+        }
+    }
+}
