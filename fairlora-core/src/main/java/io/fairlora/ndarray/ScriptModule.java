@@ -6,6 +6,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.NDScope;
+import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.engine.PtSymbolBlock;
 import ai.djl.pytorch.jni.IValueUtils;
@@ -29,6 +30,7 @@ final class ScriptModule {
     private final NDManager manager;
     private final PtSymbolBlock block;
     private final Map<String, NDArray> markers = new ConcurrentHashMap<>();
+    private final Map<Integer, NDArray> numbers = new ConcurrentHashMap<>();
 
     private ScriptModule(Device device) {
         manager = NDManager.newBaseManager(device, "PyTorch");
@@ -82,6 +84,17 @@ final class ScriptModule {
         } finally {
             aliases.forEach(NDArray::close);
         }
+    }
+
+    /** A whole number as an argument: an array of that length, as DJL passes arrays only. */
+    NDArray number(int value) {
+        return numbers.computeIfAbsent(
+                value,
+                length -> {
+                    NDArray array = manager.zeros(new Shape(length));
+                    NDScope.unregister(array);
+                    return array;
+                });
     }
 
     /** DJL takes the method to call from the name of an extra array. */
