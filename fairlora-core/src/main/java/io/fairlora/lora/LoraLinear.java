@@ -279,6 +279,8 @@ public final class LoraLinear extends AbstractBlock {
         NDArray w = store.getValue(weight, x.getDevice(), training);
         NDArray c = bias == null ? null : store.getValue(bias, x.getDevice(), training);
         if (w.hasGradient() || (c != null && c.hasGradient())) {
+            // Whoever trains the weight overwrites it in place.
+            rounded.drop();
             return Optional.empty();
         }
         FrozenLinear frozen = rounded.get(w, c);

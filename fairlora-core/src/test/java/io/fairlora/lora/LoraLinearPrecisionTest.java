@@ -122,6 +122,16 @@ class LoraLinearPrecisionTest {
     }
 
     @Test
+    void aWeightTrainedForAWhileAndFrozenAgainIsSeen() {
+        apply(Precision.BF16);
+        weight.setRequiresGradient(true);
+        GradientMode.ON.run(() -> apply(Precision.BF16));
+        weight.setRequiresGradient(false);
+        weight.muli(2);
+        assertThat(error(apply(Precision.BF16), apply(Precision.SINGLE))).isLessThan(1e-2);
+    }
+
+    @Test
     void anotherWeightFromTheStoreIsNoticed() {
         apply(Precision.BF16);
         NDArray other = normal(24, 32);
