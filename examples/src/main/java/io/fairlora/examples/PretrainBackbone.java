@@ -1,6 +1,7 @@
 package io.fairlora.examples;
 
 import io.fairlora.examples.pretrain.Pretraining;
+import io.fairlora.ndarray.Precision;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
@@ -49,6 +50,12 @@ public final class PretrainBackbone implements Callable<Integer> {
             description = "Default ${DEFAULT-VALUE}.")
     private double learningRate;
 
+    @Option(
+            names = "--precision",
+            defaultValue = "SINGLE",
+            description = "One of ${COMPLETION-CANDIDATES} (default ${DEFAULT-VALUE}).")
+    private Precision precision = Precision.SINGLE;
+
     @Option(names = "--seed", defaultValue = "1", description = "Default ${DEFAULT-VALUE}.")
     private long seed;
 
@@ -73,7 +80,7 @@ public final class PretrainBackbone implements Callable<Integer> {
         new Pretraining(
                         objective,
                         new Pretraining.Settings(
-                                synthetic, epochs, batch, learningRate, 0.05, seed))
+                                synthetic, epochs, batch, learningRate, 0.05, precision, seed))
                 .run(fairFace, out);
         return 0;
     }

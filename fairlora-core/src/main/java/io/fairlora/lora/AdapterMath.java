@@ -287,6 +287,7 @@ public final class AdapterMath {
                             path);
                 });
         eachDelta(backbone, layers, adapter, sign, (path, weight, delta) -> weight.addi(delta));
+        layers.values().forEach(LoraLinear::weightChanged);
     }
 
     /** What is done with one layer's change. */

@@ -154,6 +154,19 @@ public record LoraAdapter(
     }
 
     /**
+     * The Euclidean norm of the elements of all A and B together, which training moves.
+     *
+     * @return at least 0; not a number if an element is not
+     */
+    public double factorNorm() {
+        double sum = 0;
+        for (Factors factors : layers.values()) {
+            sum += Math.pow(factors.a().norm(), 2) + Math.pow(factors.b().norm(), 2);
+        }
+        return Math.sqrt(sum);
+    }
+
+    /**
      * The Frobenius norm of the change to all weights together, sqrt(sum over layers of ||scale * B
      * A||_F^2), which does not depend on how a product is split into its factors.
      *

@@ -3,6 +3,7 @@ package io.fairlora.lora;
 import static com.google.common.base.Preconditions.checkArgument;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -12,11 +13,16 @@ import ai.djl.nn.Parameter;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
+import io.fairlora.ndarray.AdaptedLinear;
+import io.fairlora.ndarray.FrozenLinear;
+import io.fairlora.ndarray.Kernels;
+import io.fairlora.ndarray.Precision;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
@@ -39,8 +45,10 @@ public final class LoraLinear extends AbstractBlock {
     private final long outputSize;
     private final Parameter weight;
     private final @Nullable Parameter bias;
+    private final RoundedWeight rounded;
     private final Map<String, Adapter> adapters = new LinkedHashMap<>();
     private final Map<String, Dropout> dropouts = new HashMap<>();
+    private Precision precision = Precision.SINGLE;
 
     /**
      * One adapter in this layer; the arrays stay the caller's.
@@ -78,6 +86,7 @@ public final class LoraLinear extends AbstractBlock {
     public LoraLinear(long inputSize, long outputSize, boolean hasBias) {
         this.inputSize = inputSize;
         this.outputSize = outputSize;
+        rounded = new RoundedWeight();
         weight =
                 addParameter(
                         Parameter.builder()
@@ -101,12 +110,14 @@ public final class LoraLinear extends AbstractBlock {
         outputSize = shared.outputSize;
         weight = shared.weight;
         bias = shared.bias;
+        rounded = shared.rounded;
+        precision = shared.precision;
         inputShapes = shared.inputShapes;
         parameters.putAll(shared.parameters);
     }
 
     /**
-     * A layer over the same frozen weights with adapters of its own.
+     * A layer over the same frozen weights, of the same precision, with adapters of its own.
      *
      * @return a layer without adapters; it must not outlive this one's weights
      */
@@ -148,6 +159,36 @@ public final class LoraLinear extends AbstractBlock {
      */
     public @Nullable Parameter bias() {
         return bias;
+    }
+
+    /**
+     * In what the products are computed.
+     *
+     * @return {@link Precision#SINGLE} unless set otherwise
+     */
+    public Precision precision() {
+        return precision;
+    }
+
+    /**
+     * Chooses in what the products are computed. In {@link Precision#BF16} the frozen weight is
+     * rounded once, on the next use, and the copy kept; whoever then writes into the weight calls
+     * {@link #weightChanged()}. A weight that requires gradients is rounded at every use.
+     *
+     * @param precision the precision of this layer; forks made earlier keep theirs
+     */
+    public void setPrecision(Precision precision) {
+        this.precision = precision;
+    }
+
+    /**
+     * Says that the elements of the weight or bias were overwritten in place, as merging an adapter
+     * does: rounded copies are made anew, in this layer and all its forks.
+     *
+     * <p>As for the writing itself, no thread may be applying the layer or a fork meanwhile.
+     */
+    public void weightChanged() {
+        rounded.drop();
     }
 
     /**
@@ -246,9 +287,13 @@ public final class LoraLinear extends AbstractBlock {
      * @return output of shape (..., out), owned by the manager of {@code x}
      */
     public NDArray apply(ParameterStore store, NDArray x, boolean training) {
+        Optional<AdaptedLinear> fused = fused(store, x, training);
+        if (fused.isPresent()) {
+            return Kernels.linear(x, fused.get());
+        }
         NDArray w = store.getValue(weight, x.getDevice(), training);
         NDArray c = bias == null ? null : store.getValue(bias, x.getDevice(), training);
-        NDArray y = Linear.linear(x, w, c).singletonOrThrow();
+        NDArray y = Kernels.linear(x, w, c, precision);
         for (Map.Entry<String, Adapter> entry : adapters.entrySet()) {
             Adapter adapter = entry.getValue();
             Dropout dropout = dropouts.get(entry.getKey());
@@ -260,6 +305,58 @@ public final class LoraLinear extends AbstractBlock {
             y = y.add(Linear.linear(low, adapter.b()).singletonOrThrow());
         }
         return y;
+    }
+
+    /**
+     * The layer with all its adapters as an argument of the functions of {@link Kernels} that
+     * compute several layers at once.
+     *
+     * @param store gives the frozen weights
+     * @param x what the layer is going to be applied to; its manager owns what is made
+     * @param training passed to the store
+     * @return the layer, or nothing if its precision is {@code SINGLE}, an adapter of it is under
+     *     dropout, or its own weight or bias requires gradients
+     * @throws IllegalArgumentException if the precision is {@code BF16} and the weight is not of
+     *     type {@code FLOAT32}
+     */
+    public Optional<AdaptedLinear> fused(ParameterStore store, NDArray x, boolean training) {
+        if (precision == Precision.SINGLE || !dropouts.isEmpty()) {
+            return Optional.empty();
+        }
+        NDArray w = store.getValue(weight, x.getDevice(), training);
+        NDArray c = bias == null ? null : store.getValue(bias, x.getDevice(), training);
+        if (w.hasGradient() || (c != null && c.hasGradient())) {
+            // Whoever trains the weight overwrites it in place.
+            rounded.drop();
+            return Optional.empty();
+        }
+        FrozenLinear frozen = rounded.get(w, c);
+        if (adapters.isEmpty()) {
+            return Optional.of(AdaptedLinear.plain(frozen));
+        }
+        NDList down = new NDList(adapters.size());
+        NDList up = new NDList(adapters.size());
+        for (Adapter adapter : adapters.values()) {
+            down.add(adapter.a());
+            up.add(
+                    adapter.scale() == 1.0
+                            ? adapter.b()
+                            : owned(adapter.b().mul(adapter.scale()), x));
+        }
+        if (adapters.size() == 1) {
+            return Optional.of(new AdaptedLinear(frozen, down.get(0), up.get(0)));
+        }
+        return Optional.of(
+                new AdaptedLinear(
+                        frozen,
+                        owned(NDArrays.concat(down, 0), x),
+                        owned(NDArrays.concat(up, 1), x)));
+    }
+
+    /** Moves what an operation on an adapter made from the adapter's manager to that of x. */
+    private static NDArray owned(NDArray result, NDArray x) {
+        result.attach(x.getManager());
+        return result;
     }
 
     @Override

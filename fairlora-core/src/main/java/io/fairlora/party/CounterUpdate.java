@@ -67,8 +67,7 @@ final class CounterUpdate implements AutoCloseable {
             int step = 0;
             while (step < request.steps()) {
                 int[] order = EpochOrder.of(data.size(), request.seed() + request.round(), epoch++);
-                int count =
-                        Math.min(order.length, (request.steps() - step) * request.batchSize());
+                int count = Math.min(order.length, (request.steps() - step) * request.batchSize());
                 Iterator<PixelReader.Pixels> batches =
                         reader.read(
                                 PixelReader.batches(
@@ -89,6 +88,7 @@ final class CounterUpdate implements AutoCloseable {
         NDArray loss(NDArray features, int[] rows);
     }
 
+    @SuppressWarnings("ArrayRecordComponent") // read only, never compared
     private record HeadTarget(LinearHead head, boolean entropy, int[] labels) implements Target {
         @Override
         public NDArray loss(NDArray features, int[] rows) {
@@ -160,9 +160,7 @@ final class CounterUpdate implements AutoCloseable {
                                         double keep = bound / Math.sqrt(moved);
                                         parameters.forEach(
                                                 (name, p) ->
-                                                        p.subi(
-                                                                p.sub(from(name))
-                                                                        .mul(1 - keep)));
+                                                        p.subi(p.sub(from(name)).mul(1 - keep)));
                                     }
                                 }));
     }

@@ -34,8 +34,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * A fairness auditor in the same process, over the same backbone as the developer.
  *
- * <p>Its answers are a function of its data and of the request: it keeps nothing from one request to
- * the next. Its private head never leaves it. Not safe for use from several threads.
+ * <p>Its answers are a function of its data and of the request: it keeps nothing from one request
+ * to the next. Its private head never leaves it. Not safe for use from several threads.
  */
 public final class LocalAuditor implements FairnessAuditor {
 
@@ -72,8 +72,7 @@ public final class LocalAuditor implements FairnessAuditor {
      * @param audit what it measures on
      * @return the auditor, which the caller closes before the backbone
      */
-    public static LocalAuditor of(
-            Backbone backbone, SensitiveImages sensitive, AuditImages audit) {
+    public static LocalAuditor of(Backbone backbone, SensitiveImages sensitive, AuditImages audit) {
         return builder().backbone(backbone).sensitive(sensitive).audit(audit).build();
     }
 
@@ -114,7 +113,9 @@ public final class LocalAuditor implements FairnessAuditor {
         }
     }
 
-    /** At most {@link #probeExamples} of the images, but enough for an eraser, drawn by the seed. */
+    /**
+     * At most {@link #probeExamples} of the images, but enough for an eraser, drawn by the seed.
+     */
     private TaskImages some(TaskImages data, long seed, int round) {
         int wanted = Math.max(probeExamples, LinearErasers.minimum(backbone.featureSize()));
         if (data.size() <= wanted) {
@@ -165,9 +166,9 @@ public final class LocalAuditor implements FairnessAuditor {
      * {@inheritDoc}
      *
      * <p>Beside the figures of {@link FairnessAudit} the report carries {@code
-     * linear_probe_accuracy}, the balanced accuracy on the audit images of a linear classifier of the
-     * attribute fitted on the auditor's own images, on the candidate's features after its eraser; and
-     * {@code linear_probe_accuracy_frozen}, the same on the frozen backbone.
+     * linear_probe_accuracy}, the balanced accuracy on the audit images of a linear classifier of
+     * the attribute fitted on the auditor's own images, on the candidate's features after its
+     * eraser; and {@code linear_probe_accuracy_frozen}, the same on the frozen backbone.
      *
      * @throws IllegalStateException if the auditor has no audit images
      * @throws IllegalArgumentException if the candidate's classes are not those of the audit images
@@ -193,8 +194,7 @@ public final class LocalAuditor implements FairnessAuditor {
             FairnessAudit figures =
                     FairnessAudit.of(count(task, predictions))
                             .subject(candidate.name())
-                            .options(
-                                    FairnessOptions.DEFAULT.withMinimumGroupSize(minimumGroupSize))
+                            .options(FairnessOptions.DEFAULT.withMinimumGroupSize(minimumGroupSize))
                             .bootstrap(BootstrapMethod.PERCENTILE, replicates, 0);
             TaskImages known = some(sensitive.data(), 0, 0);
             NDArray knownFeatures = erased(candidate, model.features(known.images(), scope));
@@ -215,8 +215,7 @@ public final class LocalAuditor implements FairnessAuditor {
     private ConfusionSnapshot count(TaskImages task, int[] predictions) {
         TaskImages groups = Objects.requireNonNull(audit).sensitive().data();
         List<Group> names =
-                Group.values(
-                        sensitive.attribute(), groups.classes().toArray(String[]::new));
+                Group.values(sensitive.attribute(), groups.classes().toArray(String[]::new));
         GroupConfusion confusion =
                 task.classes().size() == 2
                         ? GroupConfusion.binary(names)

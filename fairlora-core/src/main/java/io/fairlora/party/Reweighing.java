@@ -4,8 +4,8 @@ import static com.google.common.base.Preconditions.checkArgument;
 
 /**
  * Weights under which task label and sensitive attribute are independent (Kamiran and Calders 2012,
- * "Data preprocessing techniques for classification without discrimination", section 5.3). Needs both
- * labels of every example: the reference that a private method is held against.
+ * "Data preprocessing techniques for classification without discrimination", section 5.3). Needs
+ * both labels of every example: the reference that a private method is held against.
  */
 public final class Reweighing {
 

@@ -128,21 +128,33 @@ public final class AdaptedModel implements AutoCloseable {
     }
 
     /**
-     * Computes the features of many images without recording gradients.
+     * Computes the features of many images under the model's adapters, without recording gradients.
      *
      * @param images the images
      * @param parent the owner of the result
      * @return features (images, D)
      */
     public NDArray features(Images images, NDManager parent) {
+        return features(backbone, images, parent);
+    }
+
+    /**
+     * Computes the features of many images, without recording gradients.
+     *
+     * @param backbone a backbone with whatever adapters its layers carry
+     * @param images the images
+     * @param parent the owner of the result
+     * @return features (images, D)
+     */
+    public static NDArray features(Backbone backbone, Images images, NDManager parent) {
         int[] all = IntStream.range(0, images.size()).toArray();
         Iterator<PixelReader.Pixels> batches =
                 new PixelReader(images, backbone.input())
                         .read(PixelReader.batches(all, INFERENCE_BATCH));
         return GradientMode.OFF.get(
                 () -> {
-                    NDList parts = new NDList();
                     try (NDManager collected = parent.newSubManager()) {
+                        NDList parts = new NDList();
                         while (batches.hasNext()) {
                             try (NDManager scope = collected.newSubManager()) {
                                 NDArray part = backbone.features(batches.next().toNDArray(scope));

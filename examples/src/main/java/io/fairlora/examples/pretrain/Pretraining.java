@@ -8,6 +8,7 @@ import io.fairlora.examples.pretrain.LabelPrediction.Target;
 import io.fairlora.ndarray.Autograd;
 import io.fairlora.ndarray.GradientMode;
 import io.fairlora.ndarray.HostTensor;
+import io.fairlora.ndarray.Precision;
 import io.fairlora.safetensors.Dtype;
 import io.fairlora.safetensors.SafetensorsFile;
 import io.fairlora.safetensors.SafetensorsWriter;
@@ -57,10 +58,17 @@ public final class Pretraining {
      * @param batch images a step
      * @param learningRate the peak rate of a cosine schedule with 5 % warm-up
      * @param decay weight decay
+     * @param precision of the products; the weights themselves stay in single precision
      * @param seed of weights, order, masks and crops
      */
     public record Settings(
-            int synthetic, int epochs, int batch, double learningRate, double decay, long seed) {}
+            int synthetic,
+            int epochs,
+            int batch,
+            double learningRate,
+            double decay,
+            Precision precision,
+            long seed) {}
 
     /**
      * A pretraining that has not started.
@@ -126,6 +134,7 @@ public final class Pretraining {
 
     private void train(VisionTransformer vit, Objective objective, PixelStore store, Path out)
             throws IOException {
+        vit.setPrecision(settings.precision());
         Map<String, NDArray> parameters = new LinkedHashMap<>();
         vit.weights().forEach((name, p) -> parameters.put("backbone." + name, p.getArray()));
         parameters.putAll(objective.parameters());

@@ -10,7 +10,10 @@ import ai.djl.nn.Activation;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
 import io.fairlora.lora.LoraLinear;
+import io.fairlora.ndarray.AdaptedLinear;
+import io.fairlora.ndarray.Kernels;
 import io.fairlora.ndarray.Scope;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -69,14 +72,38 @@ final class TransformerLayer extends AbstractBlock {
                 () -> {
                     NDArray h =
                             x.add(attention(store, normBefore.apply(store, x, training), training));
-                    NDArray wide =
-                            intermediate.apply(
-                                    store, normAfter.apply(store, h, training), training);
-                    return h.add(mlpOutput.apply(store, activate(wide), training));
+                    return h.add(mlp(store, normAfter.apply(store, h, training), training));
                 });
     }
 
+    private NDArray mlp(ParameterStore store, NDArray x, boolean training) {
+        Optional<AdaptedLinear> first = intermediate.fused(store, x, training);
+        Optional<AdaptedLinear> second = mlpOutput.fused(store, x, training);
+        if (first.isPresent() && second.isPresent()) {
+            boolean tanh = activation != VitConfig.Activation.GELU;
+            return Kernels.mlp(x, first.get(), second.get(), tanh);
+        }
+        NDArray wide = intermediate.apply(store, x, training);
+        return mlpOutput.apply(store, activate(wide), training);
+    }
+
     private NDArray attention(ParameterStore store, NDArray x, boolean training) {
+        Optional<AdaptedLinear> fusedQuery = query.fused(store, x, training);
+        Optional<AdaptedLinear> fusedKey = key.fused(store, x, training);
+        Optional<AdaptedLinear> fusedValue = value.fused(store, x, training);
+        Optional<AdaptedLinear> fusedOutput = output.fused(store, x, training);
+        if (fusedQuery.isPresent()
+                && fusedKey.isPresent()
+                && fusedValue.isPresent()
+                && fusedOutput.isPresent()) {
+            return Kernels.attention(
+                    x,
+                    heads,
+                    fusedQuery.get(),
+                    fusedKey.get(),
+                    fusedValue.get(),
+                    fusedOutput.get());
+        }
         long batch = x.getShape().get(0);
         long n = x.getShape().get(1);
         long d = x.getShape().get(2);

@@ -17,6 +17,7 @@ import io.fairlora.lora.Backbone;
 import io.fairlora.lora.InputSpec;
 import io.fairlora.lora.LoraLinear;
 import io.fairlora.ndarray.HostTensor;
+import io.fairlora.ndarray.Precision;
 import io.fairlora.ndarray.Scope;
 import io.fairlora.vision.vit.WeightNames.Part;
 import java.io.IOException;
@@ -55,6 +56,7 @@ public final class VisionTransformer extends AbstractBlock implements Backbone {
     private final NDArray pixelScale;
     private final NDArray pixelShift;
     private final Supplier<String> digest;
+    private Precision precision = Precision.SINGLE;
 
     /** A transformer without weights; {@link VitFiles} or {@link #random} sets them. */
     @SuppressWarnings("this-escape")
@@ -107,6 +109,7 @@ public final class VisionTransformer extends AbstractBlock implements Backbone {
         pixelScale = shared.pixelScale;
         pixelShift = shared.pixelShift;
         digest = shared.digest;
+        precision = shared.precision;
         inputShapes = shared.inputShapes;
     }
 
@@ -228,6 +231,41 @@ public final class VisionTransformer extends AbstractBlock implements Backbone {
      */
     public VitPreprocessing preprocessing() {
         return preprocessing;
+    }
+
+    /**
+     * In what the matrix products are computed.
+     *
+     * @return {@link Precision#SINGLE} unless set otherwise
+     */
+    public Precision precision() {
+        return precision;
+    }
+
+    /**
+     * Chooses in what the matrix products of all layers, and the attention and the activation
+     * between them, are computed. Weights, {@link #save}, {@link #digest} and the adapters' arrays
+     * stay in single precision. {@link #fork} copies the choice; forks made earlier keep theirs.
+     *
+     * <p>{@link Precision#BF16} is for inference and for training adapters. It keeps a second copy
+     * of the frozen weights at half the size. After writing into a weight, call {@link
+     * LoraLinear#weightChanged()} on its layer.
+     *
+     * @param precision the precision
+     * @throws IllegalArgumentException if {@code precision} is {@code BF16} and the weights are not
+     *     of type {@code FLOAT32}
+     */
+    public void setPrecision(Precision precision) {
+        DataType type = pixelScale.getDataType();
+        if (precision == Precision.BF16 && type != DataType.FLOAT32) {
+            throw new IllegalArgumentException(
+                    "precision BF16 takes weights of type float32, found "
+                            + type
+                            + "; use precision SINGLE");
+        }
+        this.precision = precision;
+        patchProjection.setPrecision(precision);
+        linears.values().forEach(linear -> linear.setPrecision(precision));
     }
 
     /**
