@@ -18,11 +18,13 @@ import io.fairlora.ndarray.FrozenLinear;
 import io.fairlora.ndarray.Kernels;
 import io.fairlora.ndarray.Precision;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -45,6 +47,7 @@ public final class LoraLinear extends AbstractBlock {
     private final @Nullable Parameter bias;
     private final RoundedWeight rounded;
     private final Map<String, Adapter> adapters = new LinkedHashMap<>();
+    private final Map<String, Dropout> dropouts = new HashMap<>();
     private Precision precision = Precision.SINGLE;
 
     /**
@@ -55,6 +58,22 @@ public final class LoraLinear extends AbstractBlock {
      * @param scale what B A is multiplied by
      */
     public record Adapter(NDArray a, NDArray b, double scale) {}
+
+    /** What decides which elements of an adapter's input are dropped. */
+    private record Dropout(double probability, SplittableRandom random) {
+
+        /** Sets elements to zero and divides the others by the probability of being kept. */
+        NDArray apply(NDArray x) {
+            float[] mask = new float[Math.toIntExact(x.size())];
+            float kept = (float) (1 / (1 - probability));
+            for (int i = 0; i < mask.length; i++) {
+                mask[i] = random.nextDouble() < probability ? 0 : kept;
+            }
+            NDArray factors =
+                    x.getManager().create(mask, x.getShape()).toType(x.getDataType(), false);
+            return x.mul(factors);
+        }
+    }
 
     /**
      * A layer whose weights are still to be set.
@@ -199,12 +218,37 @@ public final class LoraLinear extends AbstractBlock {
     }
 
     /**
+     * Sets elements of one adapter's input to zero in the passes that follow and scales the others
+     * up, so that the expectation stays (Srivastava et al. 2014).
+     *
+     * @param name an adapter in this layer
+     * @param probability with which an element is dropped, in [0, 1); 0 ends it
+     * @param seed decides, with the order of the passes, which elements
+     * @throws IllegalArgumentException if there is no such adapter or the probability is outside
+     *     its range
+     */
+    public void setDropout(String name, double probability, long seed) {
+        checkArgument(
+                adapters.containsKey(name), "no adapter %s in this layer, found %s", name, names());
+        checkArgument(
+                probability >= 0 && probability < 1,
+                "the probability must be at least 0 and below 1, found %s",
+                probability);
+        if (probability == 0) {
+            dropouts.remove(name);
+        } else {
+            dropouts.put(name, new Dropout(probability, new SplittableRandom(seed)));
+        }
+    }
+
+    /**
      * Takes an adapter out of the layer.
      *
      * @param name the adapter
      * @return whether it was there
      */
     public boolean removeAdapter(String name) {
+        dropouts.remove(name);
         return adapters.remove(name) != null;
     }
 
@@ -247,17 +291,36 @@ public final class LoraLinear extends AbstractBlock {
         if (fused.isPresent()) {
             return Kernels.linear(x, fused.get());
         }
-        NDArray w = store.getValue(weight, x.getDevice(), training);
-        NDArray c = bias == null ? null : store.getValue(bias, x.getDevice(), training);
-        NDArray y = Kernels.linear(x, w, c, precision);
-        for (Adapter adapter : adapters.values()) {
-            NDArray low = Linear.linear(x, adapter.a()).singletonOrThrow();
+        NDArray y = base(store, x, training);
+        for (Map.Entry<String, Adapter> entry : adapters.entrySet()) {
+            Adapter adapter = entry.getValue();
+            Dropout dropout = dropouts.get(entry.getKey());
+            NDArray input = dropout == null ? x : dropout.apply(x);
+            NDArray low = Linear.linear(input, adapter.a()).singletonOrThrow();
             if (adapter.scale() != 1.0) {
                 low = low.mul(adapter.scale());
             }
             y = y.add(Linear.linear(low, adapter.b()).singletonOrThrow());
         }
         return y;
+    }
+
+    private NDArray base(ParameterStore store, NDArray x, boolean training) {
+        NDArray w = store.getValue(weight, x.getDevice(), training);
+        NDArray c = bias == null ? null : store.getValue(bias, x.getDevice(), training);
+        if (precision == Precision.SINGLE || requiresGradient(w, c)) {
+            return Kernels.linear(x, w, c, precision);
+        }
+        return Kernels.linear(x, AdaptedLinear.plain(rounded.get(w, c)));
+    }
+
+    private boolean requiresGradient(NDArray w, @Nullable NDArray c) {
+        boolean trained = w.hasGradient() || (c != null && c.hasGradient());
+        if (trained) {
+            // Whoever trains the weight overwrites it in place.
+            rounded.drop();
+        }
+        return trained;
     }
 
     /**
@@ -267,20 +330,18 @@ public final class LoraLinear extends AbstractBlock {
      * @param store gives the frozen weights
      * @param x what the layer is going to be applied to; its manager owns what is made
      * @param training passed to the store
-     * @return the layer, or nothing if its precision is {@code SINGLE} or its own weight or bias
-     *     requires gradients
+     * @return the layer, or nothing if its precision is {@code SINGLE}, its own weight or bias
+     *     requires gradients, or an adapter has dropout
      * @throws IllegalArgumentException if the precision is {@code BF16} and the weight is not of
      *     type {@code FLOAT32}
      */
     public Optional<AdaptedLinear> fused(ParameterStore store, NDArray x, boolean training) {
-        if (precision == Precision.SINGLE) {
+        if (precision == Precision.SINGLE || !dropouts.isEmpty()) {
             return Optional.empty();
         }
         NDArray w = store.getValue(weight, x.getDevice(), training);
         NDArray c = bias == null ? null : store.getValue(bias, x.getDevice(), training);
-        if (w.hasGradient() || (c != null && c.hasGradient())) {
-            // Whoever trains the weight overwrites it in place.
-            rounded.drop();
+        if (requiresGradient(w, c)) {
             return Optional.empty();
         }
         FrozenLinear frozen = rounded.get(w, c);

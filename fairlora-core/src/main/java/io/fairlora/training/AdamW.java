@@ -3,6 +3,8 @@ package io.fairlora.training;
 import static com.google.common.base.Preconditions.checkArgument;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDArrays;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import io.fairlora.ndarray.Autograd;
 import io.fairlora.ndarray.GradientMode;
@@ -103,6 +105,37 @@ public final class AdamW implements AutoCloseable {
                         .divi(Math.sqrt(1 - Math.pow(beta2, (double) step)))
                         .addi(EPS);
         p.subi(slot.mean().div(root).muli(learningRate / (1 - Math.pow(beta1, (double) step))));
+    }
+
+    /**
+     * Scales the accumulated gradients down so that their joint Euclidean norm is at most a bound.
+     *
+     * @param bound positive; infinite leaves the gradients alone
+     */
+    public void clipGradients(double bound) {
+        if (Double.isInfinite(bound)) {
+            return;
+        }
+        GradientMode.OFF.run(() -> Scope.run(() -> clip(bound)));
+    }
+
+    private void clip(double bound) {
+        NDList gradients = new NDList();
+        NDList squares = new NDList();
+        for (Slot slot : slots.values()) {
+            NDArray g = Autograd.gradient(slot.parameter());
+            if (g != null) {
+                gradients.add(g);
+                squares.add(g.square().sum());
+            }
+        }
+        if (squares.isEmpty()) {
+            return;
+        }
+        double norm = Math.sqrt(HostTensor.copyOf(NDArrays.stack(squares).sum()).get(0));
+        if (norm > bound) {
+            gradients.forEach(g -> g.muli(bound / norm));
+        }
     }
 
     /**

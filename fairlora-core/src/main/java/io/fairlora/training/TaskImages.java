@@ -2,6 +2,7 @@ package io.fairlora.training;
 
 import static com.google.common.base.Preconditions.checkArgument;
 
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -13,8 +14,10 @@ public final class TaskImages {
     private final Images images;
     private final int[] labels;
     private final List<String> classes;
+    private final float[] weights;
 
-    private TaskImages(Images images, int[] labels, List<String> classes) {
+    private TaskImages(Images images, int[] labels, List<String> classes, float[] weights) {
+        this.weights = weights;
         this.images = images;
         this.labels = labels;
         this.classes = classes;
@@ -46,7 +49,49 @@ public final class TaskImages {
                     labels[i],
                     classes.size() - 1);
         }
-        return new TaskImages(images, labels.clone(), List.copyOf(classes));
+        float[] weights = new float[labels.length];
+        Arrays.fill(weights, 1);
+        return new TaskImages(images, labels.clone(), List.copyOf(classes), weights);
+    }
+
+    /**
+     * The same examples with other weights in the loss.
+     *
+     * @param changed one weight an example, finite and at least 0; copied
+     * @return new data over the same images
+     * @throws IllegalArgumentException if the count differs or a weight is out of range
+     */
+    public TaskImages withWeights(float[] changed) {
+        checkArgument(
+                changed.length == labels.length,
+                "%s examples but %s weights",
+                labels.length,
+                changed.length);
+        for (float weight : changed) {
+            checkArgument(
+                    weight >= 0 && Float.isFinite(weight),
+                    "a weight must be finite and at least 0, found %s",
+                    weight);
+        }
+        return new TaskImages(images, labels, classes, changed.clone());
+    }
+
+    /**
+     * The weights of the examples in the loss.
+     *
+     * @return a copy; all 1 unless set otherwise
+     */
+    public float[] weights() {
+        return weights.clone();
+    }
+
+    /**
+     * The labels of all examples.
+     *
+     * @return a copy
+     */
+    public int[] labels() {
+        return labels.clone();
     }
 
     /**
@@ -96,9 +141,11 @@ public final class TaskImages {
     public TaskImages select(int[] indices) {
         Images selected = images.select(indices);
         int[] picked = new int[indices.length];
+        float[] pickedWeights = new float[indices.length];
         for (int i = 0; i < indices.length; i++) {
             picked[i] = labels[indices[i]];
+            pickedWeights[i] = weights[indices[i]];
         }
-        return new TaskImages(selected, picked, classes);
+        return new TaskImages(selected, picked, classes, pickedWeights);
     }
 }

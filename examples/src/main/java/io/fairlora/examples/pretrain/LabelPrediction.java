@@ -20,6 +20,7 @@ import java.util.random.RandomGenerator;
 final class LabelPrediction implements Objective {
 
     /** One label to predict: a class for every example, -1 where it has none. */
+    @SuppressWarnings("ArrayRecordComponent") // read only, never compared
     record Target(String name, int classes, int[] labels) {}
 
     private final VisionTransformer backbone;

@@ -15,6 +15,7 @@ import io.fairlora.vision.vit.VitConfig;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.random.RandomGenerator;
 
@@ -80,7 +81,7 @@ final class MaskedAutoencoder implements Objective {
     }
 
     private NDArray get(String name) {
-        return parameters.get(name);
+        return Objects.requireNonNull(parameters.get(name), name);
     }
 
     @Override
@@ -134,7 +135,8 @@ final class MaskedAutoencoder implements Objective {
                 .div(127.5)
                 .sub(1)
                 .reshape(s.get(0), 3, h, SHRINK, w, SHRINK)
-                .mean(new int[] {3, 5})
+                .mean(new int[] {5})
+                .mean(new int[] {3})
                 .reshape(s.get(0), 3 * h * w);
     }
 

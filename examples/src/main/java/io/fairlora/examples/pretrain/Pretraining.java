@@ -16,6 +16,7 @@ import io.fairlora.training.CosineSchedule;
 import io.fairlora.training.EpochOrder;
 import io.fairlora.vision.dataset.FaceDataset;
 import io.fairlora.vision.dataset.FairFace;
+import io.fairlora.vision.dataset.Partition;
 import io.fairlora.vision.synth.FaceAttribute;
 import io.fairlora.vision.synth.SynthFaces;
 import io.fairlora.vision.vit.VisionTransformer;
@@ -82,11 +83,12 @@ public final class Pretraining {
     public void run(Path fairFace, Path out) throws IOException {
         Files.createDirectories(out);
         FaceDataset faces =
-                FairFace.builder().setRoot(fairFace).optPartition(FairFace.Partition.TRAIN).build();
+                FairFace.builder().setRoot(fairFace).optPartition(Partition.TRAIN).build();
         SynthFaces synth =
                 SynthFaces.builder().setSize(settings.synthetic()).optSeed(settings.seed()).build();
         System.err.printf("reading %d faces, drawing %d%n", faces.size(), synth.size());
-        PixelStore store = new PixelStore(List.of(faces.images(), synth), IMAGE_SIZE, STORED_SIZE);
+        PixelStore store =
+                new PixelStore(List.of(faces.images(), synth.images()), IMAGE_SIZE, STORED_SIZE);
         try (VisionTransformer vit =
                         VisionTransformer.random(
                                 VitConfig.of(128, 6, 4, IMAGE_SIZE, 8),

@@ -20,11 +20,17 @@ final class Camera {
         this.height = height;
     }
 
-    void shoot(int[] pixels, byte[] target, int offset) {
+    /**
+     * Takes the picture.
+     *
+     * @param scene what is behind the person, opaque
+     * @param person the person, premultiplied with its opacity
+     */
+    void shoot(int[] scene, int[] person, byte[] target, int offset) {
         int area = width * height;
         float[] levels = new float[3 * area];
-        light(pixels, levels);
-        double sigma = recipe.draw(Trait.BLUR, 0.2, 1.2);
+        light(scene, person, levels);
+        double sigma = recipe.draw(Trait.BLUR, 0.2, 0.95);
         float[] across = kernel(sigma * width / 100);
         float[] down = kernel(sigma * height / 100);
         float[] blurred = new float[3 * area];
@@ -40,38 +46,42 @@ final class Camera {
         develop(levels, target, offset);
     }
 
-    /** Lambertian light on an ellipsoid about the head, fading to flat light away from it. */
-    private void light(int[] pixels, float[] levels) {
+    /** Lambertian light on an ellipsoid about the head; even light on what is behind. */
+    private void light(int[] scene, int[] person, float[] levels) {
         int area = width * height;
         double side = recipe.get(FaceAttribute.LIGHT) == 0 ? -1 : 1;
         double angle = recipe.draw(Trait.LIGHT_ANGLE, 0.45, 1.15);
-        float strength = (float) recipe.draw(Trait.LIGHT_STRENGTH, 0.28, 0.62);
+        float strength = (float) recipe.draw(Trait.LIGHT_STRENGTH, 0.32, 0.58);
         float lightX = (float) (side * Math.sin(angle) * 0.9);
         float lightY = -0.42f;
         float lightZ = (float) Math.cos(angle);
         float warmth = (float) recipe.draw(Trait.LIGHT_WARMTH, -0.07, 0.07);
-        float exposure = (float) recipe.draw(Trait.EXPOSURE, 0.8, 1.12);
-        float ambient = 1 - 0.62f * strength;
+        float[] tint = {1 + warmth, 1, 1 - warmth};
+        float exposure = (float) recipe.draw(Trait.EXPOSURE, 0.88, 1.12);
+        float ambient = 1 - 0.72f * strength;
         float centreX = (float) (head.centre() + recipe.draw(Trait.SHIFT_X, -4, 4));
         float centreY = (float) (50 + recipe.draw(Trait.SHIFT_Y, -3, 3));
-        float radiusX = (float) head.halfWidth() + 6;
-        float radiusY = 42;
+        float radiusX = (float) head.halfWidth() + 9;
+        float radiusY = 46;
         for (int y = 0; y < height; y++) {
             float ny = ((y + 0.5f) * 100 / height - centreY) / radiusY;
             for (int x = 0; x < width; x++) {
                 float nx = ((x + 0.5f) * 100 / width - centreX) / radiusX;
-                float r2 = nx * nx + ny * ny;
-                float inside = Math.max(0, 1 - r2);
-                float nz = (float) Math.sqrt(inside);
-                float fade = r2 <= 1 ? 1 : 1 / (r2 * r2);
-                float facing = nx * lightX + ny * lightY + nz * lightZ;
-                float gain = exposure * (ambient + strength * facing * fade);
-                gain = Math.max(0.2f, gain);
+                float out = Math.max(1, (float) Math.sqrt(nx * nx + ny * ny));
+                float edgeX = nx / out;
+                float edgeY = ny / out;
+                float edgeZ = (float) Math.sqrt(Math.max(0, 1 - edgeX * edgeX - edgeY * edgeY));
+                float facing = edgeX * lightX + edgeY * lightY + edgeZ * lightZ;
+                float gain = Math.max(0.42f, ambient + strength * facing);
                 int at = y * width + x;
-                int rgb = pixels[at];
-                levels[at] = gain * (1 + warmth) * (rgb >> 16 & 0xFF);
-                levels[area + at] = gain * (rgb >> 8 & 0xFF);
-                levels[2 * area + at] = gain * (1 - warmth) * (rgb & 0xFF);
+                int front = person[at];
+                int back = scene[at];
+                float open = 1 - (front >>> 24) / 255f;
+                for (int c = 0; c < 3; c++) {
+                    int shift = 16 - 8 * c;
+                    float level = gain * (front >> shift & 0xFF) + open * (back >> shift & 0xFF);
+                    levels[c * area + at] = exposure * tint[c] * level;
+                }
             }
         }
     }

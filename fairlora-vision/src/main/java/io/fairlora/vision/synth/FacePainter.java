@@ -16,24 +16,36 @@ final class FacePainter {
 
     static void paint(FaceRecipe recipe, int width, int height, byte[] target, int offset) {
         Head head = Head.of(recipe);
-        BufferedImage image = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
+        Palette palette = Palette.of(recipe);
+        BufferedImage scene = new BufferedImage(width, height, BufferedImage.TYPE_INT_ARGB_PRE);
+        Graphics2D graphics = graphics(scene);
+        background(recipe, palette, graphics);
+        graphics.dispose();
+        // A layer of its own: its opacity tells the camera what the light on the head falls upon.
+        BufferedImage person = new BufferedImage(width, height, BufferedImage.TYPE_INT_ARGB_PRE);
+        graphics = graphics(person);
+        person(recipe, head, palette, graphics);
+        graphics.dispose();
+        Camera camera = new Camera(recipe, head, width, height);
+        camera.shoot(pixels(scene), pixels(person), target, offset);
+    }
+
+    private static Graphics2D graphics(BufferedImage image) {
         Graphics2D graphics = image.createGraphics();
         graphics.setRenderingHint(
                 RenderingHints.KEY_ANTIALIASING, RenderingHints.VALUE_ANTIALIAS_ON);
         graphics.setRenderingHint(
                 RenderingHints.KEY_STROKE_CONTROL, RenderingHints.VALUE_STROKE_PURE);
-        graphics.scale(width / 100.0, height / 100.0);
-        compose(recipe, head, graphics);
-        graphics.dispose();
-        int[] pixels = ((DataBufferInt) image.getRaster().getDataBuffer()).getData();
-        Camera camera = new Camera(recipe, head, width, height);
-        camera.shoot(pixels, target, offset);
+        graphics.scale(image.getWidth() / 100.0, image.getHeight() / 100.0);
+        return graphics;
     }
 
-    private static void compose(FaceRecipe recipe, Head head, Graphics2D graphics) {
-        Palette palette = Palette.of(recipe);
+    private static int[] pixels(BufferedImage image) {
+        return ((DataBufferInt) image.getRaster().getDataBuffer()).getData();
+    }
+
+    private static void person(FaceRecipe recipe, Head head, Palette palette, Graphics2D graphics) {
         Pen pen = new Pen(graphics);
-        background(recipe, palette, graphics, pen);
         graphics.translate(
                 50 + recipe.draw(Trait.SHIFT_X, -4, 4), 52 + recipe.draw(Trait.SHIFT_Y, -3, 3));
         double zoom = recipe.draw(Trait.ZOOM, 0.92, 1.12);
@@ -59,8 +71,8 @@ final class FacePainter {
         hair.hat();
     }
 
-    private static void background(
-            FaceRecipe recipe, Palette palette, Graphics2D graphics, Pen pen) {
+    private static void background(FaceRecipe recipe, Palette palette, Graphics2D graphics) {
+        Pen pen = new Pen(graphics);
         float lean = (float) recipe.draw(Trait.BACKGROUND_HUE, -60, 60);
         graphics.setPaint(
                 new GradientPaint(

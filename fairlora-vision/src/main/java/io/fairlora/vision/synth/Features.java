@@ -9,7 +9,7 @@ final class Features {
 
     private static final Color EYE_WHITE = new Color(238, 234, 230);
     private static final Color TOOTH = new Color(240, 236, 226);
-    private static final Color MOUTH_INSIDE = new Color(86, 26, 28);
+    private static final Color MOUTH_INSIDE = new Color(62, 16, 20);
     private static final Color PUPIL = new Color(12, 10, 10);
 
     private final FaceRecipe recipe;
@@ -34,7 +34,7 @@ final class Features {
         eyeAcross = recipe.draw(Trait.EYE_DISTANCE, 0.4, 0.48);
         noseY = 61 + pitch + recipe.draw(Trait.NOSE_LENGTH, -1.5, 2);
         mouthY = 71 + 0.6 * pitch + recipe.draw(Trait.MOUTH_HEIGHT, -0.8, 1.6);
-        mouthAcross = recipe.draw(Trait.MOUTH_WIDTH, 0.29, 0.4) + 0.05 * Math.max(0, smile);
+        mouthAcross = recipe.draw(Trait.MOUTH_WIDTH, 0.29, 0.4) + 0.09 * Math.max(0, smile);
     }
 
     void draw() {
@@ -50,12 +50,13 @@ final class Features {
     }
 
     private void cheeks() {
-        double blush = recipe.draw(Trait.BLUSH, 0, 0.14) + 0.05 * Math.max(0, smile);
+        double blush = recipe.draw(Trait.BLUSH, 0, 0.09);
         Color rose = Palette.glaze(new Color(206, 80, 74), blush);
         for (int side = -1; side <= 1; side += 2) {
             double x = head.x(side * 0.6);
-            pen.ellipse(x, 60.5, 5.5, 4.2, rose);
-            pen.ellipse(x, 60.5, 3.5, 2.6, rose);
+            pen.ellipse(x, 60.5, 6.2, 4.8, rose);
+            pen.ellipse(x, 60.5, 4.4, 3.2, rose);
+            pen.ellipse(x, 60.5, 2.6, 1.8, rose);
         }
     }
 
@@ -73,8 +74,10 @@ final class Features {
         double lower = eyeY + 1.25 * open - 0.5 * Math.max(0, smile);
         pen.ellipse(middle, eyeY - 0.5, halfWidth + 1.2, open + 2.4, glazedShadow(0.45));
         pen.lens(inner, innerY, outer, outerY, middle, upper, lower, EYE_WHITE);
-        double gaze = recipe.draw(Trait.GAZE, -0.9, 0.9) + 0.8 * head.yaw();
         double iris = Math.min(2.55, 0.78 * open + 0.6);
+        double room = Math.max(0, Math.abs(outer - inner) / 2 - iris - 0.4);
+        double look = recipe.draw(Trait.GAZE, -0.9, 0.9) + 0.8 * head.yaw();
+        double gaze = Math.max(-room, Math.min(room, look));
         double irisY = eyeY - 0.25 * open;
         pen.ellipse(middle + gaze, irisY, iris * 0.95, iris, palette.iris());
         pen.ellipse(middle + gaze, irisY, iris * 0.48, iris * 0.48, PUPIL);
@@ -147,10 +150,10 @@ final class Features {
         double left = head.x(-mouthAcross, 0.08);
         double right = head.x(mouthAcross, 0.08);
         double middle = head.x(0, 0.14);
-        double corner = mouthY - 2.6 * smile;
-        double seam = mouthY + 2.2 * smile;
-        boolean open = smile > 0.35 && recipe.draw(Trait.TEETH) < 0.6;
-        double gap = open ? 2.2 + 4.4 * (smile - 0.35) : 0;
+        double corner = mouthY - 3.5 * smile;
+        double seam = mouthY + 2.7 * smile;
+        boolean open = smile > 0.35 && recipe.draw(Trait.TEETH) < 0.7;
+        double gap = open ? 2.4 + 4.6 * (smile - 0.35) : 0;
         Color dark = Palette.mix(palette.lip(), MOUTH_INSIDE, 0.65);
         pen.lens(
                 left,

@@ -6,6 +6,8 @@ import java.awt.geom.Path2D;
 /** Draws the hair, behind and before the face, and the hat upon it. */
 final class Hair {
 
+    private static final double CURLY = 0.3;
+
     private final FaceRecipe recipe;
     private final Head head;
     private final Palette palette;
@@ -100,7 +102,29 @@ final class Hair {
         path.quadTo(head.centre() - thin - 1.5, side - 6, centre - reach, side);
         path.closePath();
         pen.fill(path, palette.hair());
-        strands(top);
+        if (recipe.draw(Trait.HAIR_CURL) < CURLY) {
+            curls(top, side);
+        } else {
+            strands(top);
+        }
+    }
+
+    /** Locks along the outline, from ear to ear. */
+    private void curls(double top, double side) {
+        double radius = 3 + 0.5 * volume;
+        Color light = Palette.glaze(Palette.mix(palette.hair(), Color.WHITE, 0.3), 0.3);
+        int count = 14;
+        for (int i = 0; i <= count; i++) {
+            double angle = Math.PI * i / count;
+            double x = centre - (reach - 0.5) * Math.cos(angle);
+            double y = 36 - (36 - top - 1.5) * Math.sin(angle);
+            pen.ellipse(x, y, radius, radius, palette.hair());
+            pen.ellipse(x + 0.6, y + 0.4, radius * 0.4, radius * 0.4, light);
+        }
+        for (double y = 40; y < side - 2; y += 5) {
+            pen.ellipse(centre - reach - 0.5, y, radius * 0.8, radius, palette.hair());
+            pen.ellipse(centre + reach + 0.5, y, radius * 0.8, radius, palette.hair());
+        }
     }
 
     private void strands(double top) {

@@ -18,13 +18,13 @@ record Palette(
         Color backgroundBottom) {
 
     private static final Color[] SKIN = {
-        new Color(252, 222, 200),
-        new Color(242, 202, 170),
+        new Color(246, 216, 194),
+        new Color(236, 196, 164),
         new Color(226, 176, 138),
         new Color(194, 136, 96),
         new Color(152, 98, 64),
-        new Color(112, 70, 46),
-        new Color(78, 48, 34)
+        new Color(122, 78, 53),
+        new Color(94, 60, 43)
     };
     // By class of HAIR_COLOUR: the darkest and the lightest shade.
     private static final Color[][] HAIR = {
@@ -58,11 +58,13 @@ record Palette(
         float background = (float) recipe.draw(Trait.BACKGROUND_SHADE, 0.3, 0.95);
         float backgroundHue = (float) recipe.draw(Trait.BACKGROUND_HUE);
         float saturation = (float) (0.12 + 0.3 * recipe.draw(Trait.BACKGROUND_KIND));
+        // Redder lips on darker skin, so that a mouth is as easy to see on any.
+        double lips = recipe.draw(Trait.LIP_COLOUR, 0.3, 0.7) + 0.22 * recipe.skinTone();
         return new Palette(
                 skin,
                 mix(skin, UMBER, 0.22),
                 mix(skin, UMBER, 0.5),
-                mix(skin, ROSE, recipe.draw(Trait.LIP_COLOUR, 0.3, 0.75)),
+                mix(skin, ROSE, lips),
                 hair,
                 mix(hair, UMBER, 0.35),
                 IRIS[recipe.choice(Trait.EYE_COLOUR, IRIS.length)],

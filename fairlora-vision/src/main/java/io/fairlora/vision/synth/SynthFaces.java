@@ -18,6 +18,11 @@ import org.jspecify.annotations.Nullable;
  * Faces drawn from a seed. One attribute is the task and one is sensitive, correlated as strongly
  * as asked; all others are independent of both and of each other.
  *
+ * <pre>{@code
+ * SynthFaces biased = SynthFaces.builder().setSize(20_000).optSeed(1).optCorrelation(0.9).build();
+ * SynthFaces balanced = SynthFaces.builder().setSize(5_000).optSeed(2).build();
+ * }</pre>
+ *
  * <p>The sensitive attribute's classes are equally likely. Sensitive class {@code s} favours the
  * task's class {@code s mod K}, where {@code K} is the number of the task's classes: the task takes
  * it with the probability given as correlation, and each of its other classes with an equal share
@@ -25,9 +30,9 @@ import org.jspecify.annotations.Nullable;
  * often as {@link FaceAttribute#frequency(int)} says.
  *
  * <p>Every face is a pure function of seed and index: the faces of a larger set begin with those of
- * a smaller one, and neither the size of an image nor the order of reading changes a face. The
- * bytes may differ between Java versions, whose antialiasing differs. Needs no display. Immutable
- * and safe for use from several threads.
+ * a smaller one, so training and test sets need different seeds, and neither the size of an image
+ * nor the order of reading changes a face. The bytes may differ between Java versions, whose
+ * antialiasing differs. Needs no display. Immutable and safe for use from several threads.
  */
 public final class SynthFaces {
 
@@ -255,7 +260,7 @@ public final class SynthFaces {
         }
 
         /**
-         * Sets the seed; 0 by default.
+         * Sets the seed; 0 by default. Sets of different seeds share no face.
          *
          * @param seed any number
          * @return this builder

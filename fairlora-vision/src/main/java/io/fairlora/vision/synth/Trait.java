@@ -11,6 +11,7 @@ enum Trait {
     HAIR_STYLE,
     HAIR_VOLUME,
     HAIR_FALL,
+    HAIR_CURL,
     PARTING,
     FRAME,
     FRAME_COLOUR,

@@ -1,0 +1,319 @@
+package io.fairlora.lora;
+
+import static com.google.common.base.Preconditions.checkArgument;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import com.google.common.collect.ImmutableMap;
+import io.fairlora.lora.LoraAdapter.Factors;
+import io.fairlora.ndarray.GradientMode;
+import io.fairlora.ndarray.HostTensor;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+
+/** Arithmetic with adapters as changes to weights. */
+public final class AdapterMath {
+
+    private AdapterMath() {}
+
+    /**
+     * Multiplies an adapter's change by a number.
+     *
+     * @param adapter the adapter
+     * @param factor any finite number
+     * @return an adapter with the same factors and other scales
+     */
+    public static LoraAdapter scale(LoraAdapter adapter, double factor) {
+        ImmutableMap.Builder<String, Factors> layers = ImmutableMap.builder();
+        adapter.layers().forEach((path, f) -> layers.put(path, f.withScale(factor * f.scale())));
+        return adapter.withLayers(layers.buildOrThrow());
+    }
+
+    /**
+     * Turns an adapter's change into its opposite; twice is the identity, bit for bit.
+     *
+     * @param adapter the adapter
+     * @return an adapter with the same factors and the opposite scales
+     */
+    public static LoraAdapter negate(LoraAdapter adapter) {
+        return scale(adapter, -1);
+    }
+
+    /**
+     * The adapter whose change is the sum of the changes of several, by concatenation: ranks add
+     * up, nothing is approximated. A layer that only one of them has is taken over unchanged.
+     *
+     * @param adapters at least one
+     * @return an adapter whose layers are those of all
+     * @throws IllegalArgumentException if there is none, a layer has different sizes in two of
+     *     them, or two of them save a module of the same name with different content
+     */
+    public static LoraAdapter add(List<LoraAdapter> adapters) {
+        checkArgument(!adapters.isEmpty(), "adding adapters needs at least one");
+        if (adapters.size() == 1) {
+            return adapters.get(0);
+        }
+        Map<String, List<Factors>> byLayer = new LinkedHashMap<>();
+        Map<String, HostTensor> saved = new LinkedHashMap<>();
+        for (LoraAdapter adapter : adapters) {
+            adapter.layers()
+                    .forEach(
+                            (path, f) ->
+                                    byLayer.computeIfAbsent(path, k -> new ArrayList<>()).add(f));
+            adapter.savedModules()
+                    .forEach(
+                            (name, tensor) -> {
+                                HostTensor before = saved.putIfAbsent(name, tensor);
+                                checkArgument(
+                                        before == null || before.equals(tensor),
+                                        "two adapters save %s with different content, which cannot"
+                                                + " be added",
+                                        name);
+                            });
+        }
+        ImmutableMap.Builder<String, Factors> layers = ImmutableMap.builder();
+        byLayer.forEach((path, factors) -> layers.put(path, concatenate(path, factors)));
+        ImmutableMap<String, Factors> sum = layers.buildOrThrow();
+        return new LoraAdapter(configOf(adapters, sum), sum, saved, Map.of());
+    }
+
+    /**
+     * The adapter whose change is the sum of two.
+     *
+     * @param first the first
+     * @param second the second
+     * @return {@link #add(List)} of both
+     */
+    public static LoraAdapter add(LoraAdapter first, LoraAdapter second) {
+        return add(List.of(first, second));
+    }
+
+    private static Factors concatenate(String path, List<Factors> parts) {
+        Factors first = parts.get(0);
+        if (parts.size() == 1) {
+            return first;
+        }
+        int rank = parts.stream().mapToInt(Factors::rank).sum();
+        int in = first.inputSize();
+        int out = first.outputSize();
+        boolean oneScale = parts.stream().allMatch(part -> part.scale() == first.scale());
+        float[] a = new float[Math.multiplyExact(rank, in)];
+        float[] b = new float[Math.multiplyExact(out, rank)];
+        int row = 0;
+        for (Factors part : parts) {
+            checkArgument(
+                    part.inputSize() == in && part.outputSize() == out,
+                    "layer %s is (%s, %s) in one adapter and (%s, %s) in another",
+                    path,
+                    out,
+                    in,
+                    part.outputSize(),
+                    part.inputSize());
+            part.a().buffer().get(a, row * in, part.a().size());
+            // Scales that differ go into B; one that all share stays exact.
+            double scale = oneScale ? 1 : part.scale();
+            for (int o = 0; o < out; o++) {
+                for (int r = 0; r < part.rank(); r++) {
+                    b[o * rank + row + r] = (float) (scale * part.b().get(o * part.rank() + r));
+                }
+            }
+            row += part.rank();
+        }
+        return new Factors(
+                HostTensor.of(a, rank, in),
+                HostTensor.of(b, out, rank),
+                oneScale ? first.scale() : 1);
+    }
+
+    /** A configuration that names the layers of a sum, with the greatest of their ranks. */
+    private static LoraConfig configOf(List<LoraAdapter> adapters, Map<String, Factors> sum) {
+        Set<String> modulesToSave = new TreeSet<>();
+        adapters.forEach(adapter -> modulesToSave.addAll(adapter.config().modulesToSave()));
+        Factors greatest = sum.values().iterator().next();
+        for (Factors factors : sum.values()) {
+            greatest = factors.rank() > greatest.rank() ? factors : greatest;
+        }
+        double scale = Math.abs(greatest.scale());
+        return LoraConfig.builder()
+                .rank(greatest.rank())
+                .alpha(scale > 0 ? scale * greatest.rank() : greatest.rank())
+                .targetModules(List.copyOf(sum.keySet()))
+                .modulesToSave(modulesToSave.toArray(new String[0]))
+                .build();
+    }
+
+    /**
+     * The nearest adapter of a lower rank: in every layer the product B A of that rank with the
+     * least Frobenius distance (Eckart and Young 1936), through the singular value decomposition.
+     * The factors share the singular values evenly: B^T B = A A^T is diagonal.
+     *
+     * @param adapter an adapter of finite elements
+     * @param rank at least 1; a layer of lower rank keeps its own
+     * @return an adapter with the same scales
+     * @throws IllegalArgumentException if the rank is below 1 or an element is not finite
+     */
+    public static LoraAdapter refactor(LoraAdapter adapter, int rank) {
+        checkArgument(rank >= 1, "rank must be at least 1, found %s", rank);
+        checkArgument(adapter.isFinite(), "the adapter has elements that are not finite");
+        ImmutableMap.Builder<String, Factors> layers = ImmutableMap.builder();
+        adapter.layers().forEach((path, factors) -> layers.put(path, refactor(factors, rank)));
+        LoraConfig config = adapter.config();
+        int newRank = Math.min(rank, config.rank());
+        // The scale stays, so alpha follows the rank.
+        double alpha =
+                config.rsLora()
+                        ? config.scaling() * Math.sqrt(newRank)
+                        : config.scaling() * newRank;
+        return new LoraAdapter(
+                config.toBuilder().rank(newRank).alpha(alpha).build(),
+                layers.buildOrThrow(),
+                adapter.savedModules(),
+                adapter.provenance());
+    }
+
+    private static Factors refactor(Factors factors, int wanted) {
+        int r = factors.rank();
+        int in = factors.inputSize();
+        int out = factors.outputSize();
+        int rank = Math.min(wanted, r);
+        // B = U_B S_B V_B^T, then A^T V_B S_B = U S W^T, so B A = (U_B W) S U^T.
+        JacobiSvd ofB = JacobiSvd.of(columns(factors.b(), out, r));
+        double[][] core = new double[r][in];
+        for (int k = 0; k < r; k++) {
+            for (int j = 0; j < r; j++) {
+                double weight = ofB.s()[k] * ofB.v()[k][j];
+                for (int i = 0; i < in; i++) {
+                    core[k][i] += weight * factors.a().get(j * in + i);
+                }
+            }
+        }
+        JacobiSvd svd = JacobiSvd.of(core);
+        float[] a = new float[rank * in];
+        float[] b = new float[out * rank];
+        for (int k = 0; k < rank; k++) {
+            double root = Math.sqrt(svd.s()[k]);
+            for (int i = 0; i < in; i++) {
+                a[k * in + i] = (float) (root * svd.u()[k][i]);
+            }
+            for (int o = 0; o < out; o++) {
+                double sum = 0;
+                for (int j = 0; j < r; j++) {
+                    sum += ofB.u()[j][o] * svd.v()[k][j];
+                }
+                b[o * rank + k] = (float) (root * sum);
+            }
+        }
+        return new Factors(
+                HostTensor.of(a, rank, in), HostTensor.of(b, out, rank), factors.scale());
+    }
+
+    private static double[][] columns(HostTensor matrix, int rows, int columns) {
+        double[][] result = new double[columns][rows];
+        for (int i = 0; i < rows; i++) {
+            for (int j = 0; j < columns; j++) {
+                result[j][i] = matrix.get(i * columns + j);
+            }
+        }
+        return result;
+    }
+
+    /** ||B A||_F^2 as the inner product of B^T B and A A^T, without forming B A. */
+    static double squaredNorm(Factors factors) {
+        int r = factors.rank();
+        int in = factors.inputSize();
+        double[][] b = columns(factors.b(), factors.outputSize(), r);
+        double[][] a = new double[r][in];
+        for (int k = 0; k < r; k++) {
+            for (int i = 0; i < in; i++) {
+                a[k][i] = factors.a().get(k * in + i);
+            }
+        }
+        double sum = 0;
+        for (int i = 0; i < r; i++) {
+            for (int j = 0; j <= i; j++) {
+                double product = JacobiSvd.dot(b[i], b[j]) * JacobiSvd.dot(a[i], a[j]);
+                sum += i == j ? product : 2 * product;
+            }
+        }
+        // Rounding may bring a vanishing sum below zero.
+        return sum < 0 ? 0 : sum;
+    }
+
+    /**
+     * Adds an adapter's change to the frozen weights in place: W += scale * B A, computed in the
+     * weights' own precision. Views of the same weights change with them, and so does the
+     * backbone's digest.
+     *
+     * @param backbone its weights
+     * @param adapter the adapter; its saved modules are left to the caller
+     * @throws IllegalArgumentException if the adapter does not fit the backbone or is not finite,
+     *     or a weight would not be finite; then no weight has changed
+     */
+    public static void merge(Backbone backbone, LoraAdapter adapter) {
+        change(backbone, adapter, 1);
+    }
+
+    /**
+     * Takes an adapter's change out of the weights again: W -= scale * B A. Weights return to what
+     * they were up to rounding.
+     *
+     * @param backbone its weights
+     * @param adapter the adapter that was merged
+     * @throws IllegalArgumentException as for {@link #merge}
+     */
+    public static void unmerge(Backbone backbone, LoraAdapter adapter) {
+        change(backbone, adapter, -1);
+    }
+
+    private static void change(Backbone backbone, LoraAdapter adapter, int sign) {
+        Map<String, LoraLinear> layers = LoraInjector.layersOf(backbone, adapter);
+        // All are checked before the first is changed.
+        eachDelta(
+                backbone,
+                layers,
+                adapter,
+                sign,
+                (path, weight, delta) -> {
+                    // Zero times a sum is zero unless an element is infinite or not a number.
+                    NDArray probe = delta.add(weight).mul(0).sum();
+                    checkArgument(
+                            HostTensor.copyOf(probe).isFinite(),
+                            "merging would make weights of %s infinite or not a number",
+                            path);
+                });
+        eachDelta(backbone, layers, adapter, sign, (path, weight, delta) -> weight.addi(delta));
+    }
+
+    /** What is done with one layer's change. */
+    private interface DeltaUse {
+        void use(String path, NDArray weight, NDArray delta);
+    }
+
+    private static void eachDelta(
+            Backbone backbone,
+            Map<String, LoraLinear> layers,
+            LoraAdapter adapter,
+            int sign,
+            DeltaUse use) {
+        layers.forEach(
+                (path, layer) -> {
+                    NDArray weight = layer.weight().getArray();
+                    try (NDManager scratch = backbone.manager().newSubManager()) {
+                        GradientMode.OFF.run(
+                                () -> {
+                                    Factors factors = adapter.layer(path);
+                                    DataType type = weight.getDataType();
+                                    NDArray a = factors.a().toNDArray(scratch).toType(type, false);
+                                    NDArray b = factors.b().toNDArray(scratch).toType(type, false);
+                                    NDArray delta = b.matMul(a).mul(sign * factors.scale());
+                                    use.use(path, weight, delta);
+                                });
+                    }
+                });
+    }
+}

@@ -1,0 +1,184 @@
+package io.fairlora.lora;
+
+import static com.google.common.base.Preconditions.checkArgument;
+
+import com.google.common.collect.ImmutableMap;
+import io.fairlora.ndarray.HostTensor;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+
+/** Puts adapters into the linear layers of a backbone. */
+public final class LoraInjector {
+
+    private static final int NAMED_IN_MESSAGE = 5;
+
+    private LoraInjector() {}
+
+    /**
+     * Puts fresh trainable adapters into the layers that a configuration chooses. They change no
+     * output yet: B is zero. A is uniform in +-1/sqrt(in), PEFT's default (Kaiming-uniform with a =
+     * sqrt(5)). The arrays have the type of the layers' weights.
+     *
+     * @param backbone its layers
+     * @param config which layers, and the rank
+     * @param name a name not in use in these layers
+     * @param seed decides the values of A
+     * @return the adapter in its place, which the caller closes before the backbone
+     * @throws IllegalArgumentException if the configuration chooses no layer, one of its names
+     *     chooses none, or the name is taken
+     */
+    public static InjectedLora inject(
+            Backbone backbone, LoraConfig config, String name, long seed) {
+        Map<String, LoraLinear> chosen = choose(backbone, config);
+        SplittableRandom random = new SplittableRandom(seed);
+        ImmutableMap.Builder<String, LoraAdapter.Factors> layers = ImmutableMap.builder();
+        chosen.forEach((path, layer) -> layers.put(path, fresh(layer, config, random.split())));
+        LoraAdapter adapter = LoraAdapter.of(config, layers.buildOrThrow());
+        return InjectedLora.put(backbone.manager(), chosen, adapter, checkName(name), 1, true);
+    }
+
+    /**
+     * Puts a given adapter into the layers that it names. It may come from the other party: paths,
+     * shapes and values are checked. Its saved modules are left to the caller.
+     *
+     * @param backbone its layers
+     * @param adapter the adapter
+     * @param name a name not in use in these layers
+     * @param factor what the adapter's scales are multiplied by; -1 subtracts it
+     * @param trainable whether the arrays receive gradients
+     * @return the adapter in its place, which the caller closes before the backbone
+     * @throws IllegalArgumentException if the backbone lacks a layer of the adapter, a shape does
+     *     not fit, an element is not finite, or the name is taken
+     */
+    public static InjectedLora attach(
+            Backbone backbone, LoraAdapter adapter, String name, double factor, boolean trainable) {
+        checkArgument(Double.isFinite(factor), "factor must be finite, found %s", factor);
+        Map<String, LoraLinear> layers = layersOf(backbone, adapter);
+        return InjectedLora.put(
+                backbone.manager(), layers, adapter, checkName(name), factor, trainable);
+    }
+
+    /** The layers that an adapter names, in its order, once it has been found to fit them. */
+    static Map<String, LoraLinear> layersOf(Backbone backbone, LoraAdapter adapter) {
+        Map<String, LoraLinear> linears = backbone.linears();
+        Map<String, LoraLinear> layers = new LinkedHashMap<>();
+        adapter.layers()
+                .forEach(
+                        (path, factors) -> {
+                            LoraLinear layer = linears.get(path);
+                            checkArgument(
+                                    layer != null,
+                                    "the backbone has no linear layer %s of the adapter, nearest"
+                                            + " are %s",
+                                    path,
+                                    nearest(linears.keySet(), path));
+                            checkFits(path, factors, layer);
+                            layers.put(path, layer);
+                        });
+        return layers;
+    }
+
+    private static void checkFits(String path, LoraAdapter.Factors factors, LoraLinear layer) {
+        checkArgument(
+                factors.inputSize() == layer.inputSize()
+                        && factors.outputSize() == layer.outputSize(),
+                "layer %s of the adapter has A %s and B %s, expected (r, %s) and (%s, r)",
+                path,
+                factors.a().shape(),
+                factors.b().shape(),
+                layer.inputSize(),
+                layer.outputSize());
+        checkArgument(
+                factors.a().isFinite() && factors.b().isFinite(),
+                "layer %s of the adapter has elements that are not finite",
+                path);
+    }
+
+    /** The layers that a configuration chooses; at least one, and one for each of its names. */
+    static Map<String, LoraLinear> choose(Backbone backbone, LoraConfig config) {
+        Map<String, LoraLinear> linears = backbone.linears();
+        for (String target : config.targetModules()) {
+            checkArgument(
+                    linears.keySet().stream().anyMatch(path -> LoraConfig.isNamed(path, target)),
+                    "target module '%s' matches no linear layer of the backbone, nearest are %s",
+                    target,
+                    nearest(linears.keySet(), target));
+        }
+        Map<String, LoraLinear> chosen = new LinkedHashMap<>();
+        linears.forEach(
+                (path, layer) -> {
+                    if (config.matches(path)) {
+                        chosen.put(path, layer);
+                    }
+                });
+        checkArgument(
+                !chosen.isEmpty(),
+                "%s chooses no linear layer of the backbone, nearest are %s",
+                config,
+                nearest(
+                        linears.keySet(),
+                        config.targetRegex().orElseGet(() -> config.targetModules().get(0))));
+        return chosen;
+    }
+
+    private static LoraAdapter.Factors fresh(
+            LoraLinear layer, LoraConfig config, SplittableRandom random) {
+        int rank = config.rank();
+        int in = (int) layer.inputSize();
+        int out = (int) layer.outputSize();
+        double bound = 1 / Math.sqrt(in);
+        float[] a = new float[rank * in];
+        for (int i = 0; i < a.length; i++) {
+            a[i] = (float) ((2 * random.nextDouble() - 1) * bound);
+        }
+        return new LoraAdapter.Factors(
+                HostTensor.of(a, rank, in),
+                HostTensor.of(new float[out * rank], out, rank),
+                config.scaling());
+    }
+
+    private static String checkName(String name) {
+        checkArgument(!name.isBlank(), "an adapter's name must not be blank");
+        return name;
+    }
+
+    /**
+     * The paths nearest to a wanted one by edit distance, of the whole or of the same last parts.
+     */
+    private static List<String> nearest(Iterable<String> paths, String wanted) {
+        Map<String, Integer> distances = new LinkedHashMap<>();
+        for (String path : paths) {
+            int parts = wanted.split("\\.", -1).length;
+            String[] all = path.split("\\.", -1);
+            int from = Math.max(0, all.length - parts);
+            String end = String.join(".", List.of(all).subList(from, all.length));
+            distances.put(path, editDistance(end, wanted));
+        }
+        return distances.entrySet().stream()
+                .sorted(Comparator.comparingInt(Map.Entry::getValue))
+                .limit(NAMED_IN_MESSAGE)
+                .map(Map.Entry::getKey)
+                .toList();
+    }
+
+    /** The least number of characters to insert, delete or replace (Levenshtein 1966). */
+    private static int editDistance(String a, String b) {
+        int[] previous = new int[b.length() + 1];
+        for (int j = 0; j <= b.length(); j++) {
+            previous[j] = j;
+        }
+        for (int i = 1; i <= a.length(); i++) {
+            int[] current = new int[b.length() + 1];
+            current[0] = i;
+            for (int j = 1; j <= b.length(); j++) {
+                int replaced = previous[j - 1] + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
+                current[j] = Math.min(replaced, 1 + Math.min(previous[j], current[j - 1]));
+            }
+            previous = current;
+        }
+        return previous[b.length()];
+    }
+}

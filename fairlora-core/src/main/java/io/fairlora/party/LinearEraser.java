@@ -1,0 +1,197 @@
+package io.fairlora.party;
+
+import static com.google.common.base.Preconditions.checkArgument;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import io.fairlora.ndarray.GradientMode;
+import io.fairlora.ndarray.HostTensor;
+import io.fairlora.ndarray.Scope;
+import io.fairlora.training.LinearHead;
+import java.util.Arrays;
+
+/**
+ * An affine map of features, {@code r(x) = x - U V x + c}, after which no linear classifier can
+ * tell the sensitive attribute better than a constant can: the least-squares concept eraser
+ * (Belrose et al. 2023, "LEACE: Perfect linear concept erasure in closed form", theorem 4.3).
+ *
+ * <p>With Z the one-hot attribute, {@code U V = S_xz (S_zx S_xx^-1 S_xz)^-1 S_zx S_xx^-1} and
+ * {@code c = U V mean(x)}, which is the theorem's {@code W^+ P W} without its square roots; one
+ * column of Z is left out, as the others imply it.
+ *
+ * @param u U, of shape (D, k - 1) for k values of the attribute
+ * @param v V, of shape (k - 1, D)
+ * @param shift c, of shape (D)
+ */
+public record LinearEraser(HostTensor u, HostTensor v, HostTensor shift) {
+
+    /** Features may be nearly collinear; this part of their mean variance is added to each. */
+    private static final double RIDGE = 1e-8;
+
+    /** Checks that the shapes fit together. */
+    public LinearEraser {
+        checkArgument(
+                u.shape().dimension() == 2
+                        && v.shape().dimension() == 2
+                        && u.shape().get(1) == v.shape().get(0)
+                        && u.shape().get(0) == v.shape().get(1)
+                        && shift.size() == u.shape().get(0),
+                "an eraser has U (D, k), V (k, D) and a shift (D), found %s, %s and %s",
+                u.shape(),
+                v.shape(),
+                shift.shape());
+    }
+
+    /**
+     * Fits the eraser in double precision.
+     *
+     * @param features (n, D)
+     * @param values the attribute of each example, in {@code [0, classes)}
+     * @param classes the number of values, of which at least two occur
+     * @param weights one an example, at least 0
+     * @return the eraser; under the given weights the features' class means coincide after it
+     * @throws IllegalArgumentException if fewer than two values occur
+     */
+    static LinearEraser fit(NDArray features, int[] values, int classes, float[] weights) {
+        int[] occurring = Arrays.stream(values).distinct().sorted().toArray();
+        checkArgument(
+                occurring.length >= 2, "an eraser needs two values, found %s", occurring.length);
+        LinearEraser[] fitted = new LinearEraser[1];
+        GradientMode.OFF.run(
+                () ->
+                        Scope.run(
+                                () -> {
+                                    NDManager owner = features.getManager();
+                                    NDArray x = features.toType(DataType.FLOAT64, true);
+                                    fitted[0] =
+                                            fit(
+                                                    x,
+                                                    oneHot(owner, values, occurring),
+                                                    normalised(owner, weights));
+                                }));
+        return fitted[0];
+    }
+
+    private static NDArray oneHot(NDManager owner, int[] values, int[] occurring) {
+        int columns = occurring.length - 1;
+        double[] z = new double[values.length * columns];
+        for (int i = 0; i < values.length; i++) {
+            int column = Arrays.binarySearch(occurring, values[i]);
+            if (column < columns) {
+                z[i * columns + column] = 1;
+            }
+        }
+        return owner.create(z, new Shape(values.length, columns));
+    }
+
+    private static NDArray normalised(NDManager owner, float[] weights) {
+        double total = 0;
+        for (float weight : weights) {
+            total += weight;
+        }
+        double[] w = new double[weights.length];
+        for (int i = 0; i < w.length; i++) {
+            w[i] = weights[i] / total;
+        }
+        return owner.create(w, new Shape(w.length, 1));
+    }
+
+    private static LinearEraser fit(NDArray x, NDArray z, NDArray w) {
+        NDArray mean = x.mul(w).sum(new int[] {0}, true);
+        NDArray centred = x.sub(mean);
+        NDArray centredZ = z.sub(z.mul(w).sum(new int[] {0}, true));
+        NDArray weighted = centred.mul(w).transpose();
+        long d = x.getShape().get(1);
+        NDArray covariance = weighted.matMul(centred);
+        double ridge = RIDGE * trace(covariance) / d;
+        NDArray eye =
+                covariance.getManager().eye(Math.toIntExact(d)).toType(DataType.FLOAT64, true);
+        NDArray cross = weighted.matMul(centredZ);
+        NDArray solved = covariance.add(eye.mul(ridge)).inverse().matMul(cross);
+        NDArray v = cross.transpose().matMul(solved).inverse().matMul(solved.transpose());
+        NDArray shift = cross.matMul(v).matMul(mean.transpose()).reshape(d);
+        return new LinearEraser(
+                HostTensor.copyOf(cross), HostTensor.copyOf(v), HostTensor.copyOf(shift));
+    }
+
+    private static double trace(NDArray square) {
+        NDArray eye =
+                square.getManager()
+                        .eye(Math.toIntExact(square.getShape().get(0)))
+                        .toType(DataType.FLOAT64, true);
+        return HostTensor.copyOf(square.mul(eye).sum()).get(0);
+    }
+
+    /**
+     * The length of the feature vectors.
+     *
+     * @return D
+     */
+    public int featureSize() {
+        return shift.size();
+    }
+
+    /**
+     * Erases part of the attribute from features.
+     *
+     * @param features (n, D)
+     * @param strength 1 for all of it, 0 for nothing
+     * @return {@code x - strength (U V x - c)}, owned by the manager of {@code features}
+     */
+    public NDArray apply(NDArray features, double strength) {
+        return Scope.keep(
+                () -> {
+                    NDManager owner = features.getManager();
+                    DataType type = features.getDataType();
+                    NDArray along =
+                            features.matMul(v.toNDArray(owner).toType(type, false).transpose())
+                                    .matMul(u.toNDArray(owner).toType(type, false).transpose())
+                                    .sub(shift.toNDArray(owner).toType(type, false));
+                    return features.sub(along.mul(strength));
+                });
+    }
+
+    /**
+     * Folds the eraser into a head, so that serving it costs nothing.
+     *
+     * @param head a head on erased features
+     * @param strength 1 for all of it, 0 for nothing
+     * @return {@code w' = w - strength w U V}, {@code b' = b + strength w c}: a head with the same
+     *     logits on features as they are
+     */
+    public LinearHead.Weights fold(LinearHead.Weights head, double strength) {
+        int classes = head.classes();
+        int d = featureSize();
+        int k = Math.toIntExact(v.shape().get(0));
+        checkArgument(
+                head.weight().shape().get(1) == d,
+                "the head reads %s features, the eraser maps %s",
+                head.weight().shape().get(1),
+                d);
+        float[] weight = head.weight().toArray();
+        float[] bias = head.bias().toArray();
+        for (int row = 0; row < classes; row++) {
+            double shifted = 0;
+            double[] along = new double[k];
+            for (int i = 0; i < d; i++) {
+                double w = head.weight().get(row * d + i);
+                shifted += w * shift.get(i);
+                for (int j = 0; j < k; j++) {
+                    along[j] += w * u.get(i * k + j);
+                }
+            }
+            bias[row] += (float) (strength * shifted);
+            for (int i = 0; i < d; i++) {
+                double sum = 0;
+                for (int j = 0; j < k; j++) {
+                    sum += along[j] * v.get(j * d + i);
+                }
+                weight[row * d + i] -= (float) (strength * sum);
+            }
+        }
+        return new LinearHead.Weights(
+                HostTensor.of(weight, classes, d), HostTensor.of(bias, classes));
+    }
+}

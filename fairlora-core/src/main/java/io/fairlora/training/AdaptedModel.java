@@ -1,0 +1,180 @@
+package io.fairlora.training;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDArrays;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import io.fairlora.lora.Backbone;
+import io.fairlora.lora.InjectedLora;
+import io.fairlora.lora.LoraAdapter;
+import io.fairlora.lora.LoraConfig;
+import io.fairlora.lora.LoraInjector;
+import io.fairlora.ndarray.GradientMode;
+import io.fairlora.ndarray.HostTensor;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+
+/**
+ * A frozen backbone, one trainable adapter in it, and a head: what one party trains.
+ *
+ * <p>Owns a fork of the backbone, so that two models over the same weights do not see each other's
+ * adapters. Not safe for use from several threads.
+ */
+public final class AdaptedModel implements AutoCloseable {
+
+    private static final int INFERENCE_BATCH = 128;
+
+    private final Backbone backbone;
+    private final List<InjectedLora> frozen = new ArrayList<>();
+    private final InjectedLora adapter;
+    private final LinearHead head;
+
+    /**
+     * A model with a fresh adapter, which changes no output yet, and a random head.
+     *
+     * @param backbone the backbone, which stays the caller's
+     * @param config the adapter's configuration
+     * @param classes the number of classes of the head
+     * @param seed the seed of adapter and head
+     */
+    public AdaptedModel(Backbone backbone, LoraConfig config, int classes, long seed) {
+        this.backbone = backbone.fork();
+        adapter = LoraInjector.inject(this.backbone, config, "trained", seed);
+        head =
+                new LinearHead(
+                        this.backbone.manager(),
+                        LinearHead.Weights.random(classes, backbone.featureSize(), ~seed),
+                        dataType(adapter));
+    }
+
+    /**
+     * A model with a given adapter and head.
+     *
+     * @param backbone the backbone, which stays the caller's
+     * @param adapter the adapter, which becomes the trainable one
+     * @param weights the head's weights
+     */
+    public AdaptedModel(Backbone backbone, LoraAdapter adapter, LinearHead.Weights weights) {
+        this.backbone = backbone.fork();
+        this.adapter = LoraInjector.attach(this.backbone, adapter, "trained", 1, true);
+        head = new LinearHead(this.backbone.manager(), weights, dataType(this.adapter));
+    }
+
+    private static DataType dataType(InjectedLora adapter) {
+        return adapter.parameters().values().iterator().next().getDataType();
+    }
+
+    /**
+     * Adds an adapter that stays as it is while the model's own is trained.
+     *
+     * @param name a name of its own
+     * @param frozenAdapter the adapter
+     */
+    public void addFrozen(String name, LoraAdapter frozenAdapter) {
+        frozen.add(LoraInjector.attach(backbone, frozenAdapter, name, 1, false));
+    }
+
+    /**
+     * The backbone under all adapters.
+     *
+     * @return this model's fork
+     */
+    public Backbone backbone() {
+        return backbone;
+    }
+
+    /**
+     * The trainable adapter.
+     *
+     * @return it
+     */
+    public InjectedLora adapter() {
+        return adapter;
+    }
+
+    /**
+     * The head.
+     *
+     * @return it
+     */
+    public LinearHead head() {
+        return head;
+    }
+
+    /**
+     * Everything trainable, by name.
+     *
+     * @return the adapter's arrays and the head's
+     */
+    public Map<String, NDArray> parameters() {
+        Map<String, NDArray> parameters = new LinkedHashMap<>(adapter.parameters());
+        parameters.putAll(head.parameters());
+        return parameters;
+    }
+
+    /**
+     * Makes adapter and head receive gradients, or not.
+     *
+     * @param trainable whether they do
+     */
+    public void setTrainable(boolean trainable) {
+        adapter.setTrainable(trainable);
+        head.setTrainable(trainable);
+    }
+
+    /**
+     * Computes the features of many images without recording gradients.
+     *
+     * @param images the images
+     * @param parent the owner of the result
+     * @return features (images, D)
+     */
+    public NDArray features(Images images, NDManager parent) {
+        int[] all = IntStream.range(0, images.size()).toArray();
+        Iterator<PixelReader.Pixels> batches =
+                new PixelReader(images, backbone.input())
+                        .read(PixelReader.batches(all, INFERENCE_BATCH));
+        return GradientMode.OFF.get(
+                () -> {
+                    NDList parts = new NDList();
+                    try (NDManager collected = parent.newSubManager()) {
+                        while (batches.hasNext()) {
+                            try (NDManager scope = collected.newSubManager()) {
+                                NDArray part = backbone.features(batches.next().toNDArray(scope));
+                                part.attach(collected);
+                                parts.add(part);
+                            }
+                        }
+                        NDArray joined = NDArrays.concat(parts, 0);
+                        joined.attach(parent);
+                        return joined;
+                    }
+                });
+    }
+
+    /**
+     * Predicts the classes of many images.
+     *
+     * @param images the images
+     * @return the probability of every class, of shape (images, classes)
+     */
+    public HostTensor probabilities(Images images) {
+        try (NDManager scope = backbone.manager().newSubManager()) {
+            NDArray features = features(images, scope);
+            return GradientMode.OFF.get(() -> HostTensor.copyOf(head.logits(features).softmax(-1)));
+        }
+    }
+
+    @Override
+    public void close() {
+        head.close();
+        adapter.close();
+        frozen.forEach(InjectedLora::close);
+        backbone.close();
+    }
+}

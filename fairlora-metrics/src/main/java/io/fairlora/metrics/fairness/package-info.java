@@ -1,0 +1,9 @@
+/**
+ * Fairness criteria as differences and ratios between groups, and inequality over individuals.
+ *
+ * <p>Depends on {@code io.fairlora.metrics}.
+ */
+@NullMarked
+package io.fairlora.metrics.fairness;
+
+import org.jspecify.annotations.NullMarked;

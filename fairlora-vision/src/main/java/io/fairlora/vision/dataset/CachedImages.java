@@ -1,0 +1,150 @@
+package io.fairlora.vision.dataset;
+
+import static com.google.common.base.Preconditions.checkArgument;
+
+import io.fairlora.lora.InputSpec;
+import io.fairlora.training.ImageReadException;
+import io.fairlora.training.Images;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.IntConsumer;
+
+/**
+ * Images read once, for one size, and kept in memory. Asked for another size it reads the images
+ * anew, so the pixels are those of the wrapped images in any case.
+ */
+public final class CachedImages implements Images {
+
+    private final Images images;
+    private final InputSpec spec;
+    private final byte[][] pixels;
+
+    private CachedImages(Images images, InputSpec spec, byte[][] pixels) {
+        this.images = images;
+        this.spec = spec;
+        this.pixels = pixels;
+    }
+
+    /**
+     * Reads all images.
+     *
+     * @param images the images
+     * @param spec the size to keep
+     * @param threads how many threads read, at least 1
+     * @param maxBytes the memory the pixels may take: {@code images.size() * spec.bytes()} at most
+     * @param listener told the number of images read so far, one call after the other from the
+     *     reading threads, each number from 1 to {@code images.size()} once and in order
+     * @return the cache
+     * @throws ImageReadException if an image cannot be read
+     * @throws IllegalArgumentException if the images need more memory than allowed, or there is no
+     *     thread
+     */
+    public static CachedImages read(
+            Images images, InputSpec spec, int threads, long maxBytes, IntConsumer listener) {
+        checkArgument(threads >= 1, "threads must be at least 1, found %s", threads);
+        long bytes = (long) images.size() * spec.bytes();
+        checkArgument(
+                bytes <= maxBytes,
+                "%s images of %s x %s pixels take %s bytes, allowed are %s",
+                images.size(),
+                spec.height(),
+                spec.width(),
+                bytes,
+                maxBytes);
+        byte[][] pixels = new byte[images.size()][];
+        AtomicInteger next = new AtomicInteger();
+        Progress progress = new Progress(listener);
+        ExecutorService pool = Executors.newFixedThreadPool(threads);
+        try {
+            List<Future<?>> readers = new ArrayList<>();
+            for (int t = 0; t < threads; t++) {
+                readers.add(
+                        pool.submit(
+                                () -> {
+                                    try {
+                                        readRest(images, spec, pixels, next, progress);
+                                    } catch (RuntimeException | Error e) {
+                                        // The others need not go on.
+                                        next.set(pixels.length);
+                                        throw e;
+                                    }
+                                }));
+            }
+            for (Future<?> reader : readers) {
+                await(reader);
+            }
+        } finally {
+            pool.shutdownNow();
+        }
+        return new CachedImages(images, spec, pixels);
+    }
+
+    private static void readRest(
+            Images images, InputSpec spec, byte[][] pixels, AtomicInteger next, Progress progress) {
+        int i = next.getAndIncrement();
+        while (i < pixels.length && !Thread.currentThread().isInterrupted()) {
+            byte[] image = new byte[spec.bytes()];
+            images.read(i, spec, image, 0);
+            pixels[i] = image;
+            progress.oneMore();
+            i = next.getAndIncrement();
+        }
+    }
+
+    /** Counts for one listener, one thread at a time. */
+    private static final class Progress {
+        private final IntConsumer listener;
+        private int done;
+
+        Progress(IntConsumer listener) {
+            this.listener = listener;
+        }
+
+        synchronized void oneMore() {
+            listener.accept(++done);
+        }
+    }
+
+    private static void await(Future<?> reader) {
+        try {
+            reader.get();
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof RuntimeException cause) {
+                throw cause;
+            }
+            if (e.getCause() instanceof Error cause) {
+                throw cause;
+            }
+            throw new IllegalStateException(e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new ImageReadException("interrupted while reading images", e);
+        }
+    }
+
+    @Override
+    public int size() {
+        return pixels.length;
+    }
+
+    @Override
+    public String name(int index) {
+        return images.name(index);
+    }
+
+    @Override
+    public void read(int index, InputSpec asked, byte[] target, int offset) {
+        Objects.checkIndex(index, pixels.length);
+        if (asked.equals(spec)) {
+            System.arraycopy(pixels[index], 0, target, offset, spec.bytes());
+        } else {
+            images.read(index, asked, target, offset);
+        }
+    }
+}

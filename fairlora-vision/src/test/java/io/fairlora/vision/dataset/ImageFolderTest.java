@@ -1,0 +1,132 @@
+package io.fairlora.vision.dataset;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.fairlora.lora.InputSpec;
+import io.fairlora.lora.Interpolation;
+import io.fairlora.training.TaskImages;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ImageFolderTest {
+
+    @TempDir Path root;
+    private Path labels;
+
+    @BeforeEach
+    void write() throws IOException {
+        Files.createDirectory(root.resolve("a"));
+        Faces.write(root.resolve("a/1.jpg"), 10);
+        Faces.write(root.resolve("a/2.jpg"), 200);
+        Faces.write(root.resolve("3.jpg"), 90);
+        labels = root.resolve("labels.csv");
+        Files.writeString(
+                labels,
+                "\uFEFF"
+                        + """
+                        file,outcome,level,person
+                        a/1.jpg,grant,10,7
+                        a/2.jpg,deny,9,7
+                        3.jpg,,2,8
+                        4.jpg,deny,2,9
+                        """);
+    }
+
+    @Test
+    void readsEveryColumn() {
+        ImageFolder faces = ImageFolder.builder().setRoot(root).setLabels(labels).build();
+
+        assertThat(faces.attributes()).containsExactly("outcome", "level", "person");
+        assertThat(faces.classes("outcome")).containsExactly("deny", "grant");
+        assertThat(faces.labels("outcome")).containsExactly(1, 0, -1);
+        assertThat(faces.classes("level")).containsExactly("2", "9", "10");
+        assertThat(faces.labels("level")).containsExactly(2, 1, 0);
+        assertThat(faces.report().absent()).containsExactly("4.jpg");
+        assertThat(faces.report().used()).isEqualTo(3);
+    }
+
+    @Test
+    void takesOrderNumbersAndColumnsFromTheCaller() {
+        ImageFolder faces =
+                ImageFolder.builder()
+                        .setRoot(root)
+                        .setLabels(labels)
+                        .optFileColumn("file")
+                        .optLabelColumns("outcome", "person")
+                        .optNumberColumns("person")
+                        .optClasses("outcome", List.of("grant", "deny"))
+                        .build();
+
+        assertThat(faces.attributes()).containsExactly("outcome", "person");
+        assertThat(faces.labels("outcome")).containsExactly(0, 1, -1);
+        assertThat(faces.labels("person")).containsExactly(7, 7, 8);
+        assertThat(faces.classes("person")).isEmpty();
+    }
+
+    @Test
+    void refusesATaskWithUnknownLabelsAndLeavesThemOutWhenAsked() {
+        ImageFolder faces = ImageFolder.builder().setRoot(root).setLabels(labels).build();
+
+        assertThatThrownBy(() -> faces.task("outcome"))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage(
+                        "1 of 3 faces have no outcome (the first is 3.jpg): leave them out with"
+                                + " labelled(\"outcome\")");
+        TaskImages task = faces.labelled("outcome", "level").task("outcome");
+        assertThat(task.size()).isEqualTo(2);
+        assertThat(task.label(0)).isEqualTo(1);
+        byte[] pixels = new byte[3];
+        task.images().read(1, new InputSpec(1, 1, Interpolation.BILINEAR), pixels, 0);
+        assertThat(pixels[0] & 0xFF).isBetween(198, 202);
+    }
+
+    @Test
+    void refusesWhatItDoesNotUnderstand() {
+        assertThatThrownBy(
+                        () ->
+                                ImageFolder.builder()
+                                        .setRoot(root)
+                                        .setLabels(labels)
+                                        .optClasses("outcome", List.of("no", "grant"))
+                                        .build())
+                .isInstanceOf(DatasetException.class)
+                .hasMessage(labels + ", line 3: outcome is \"deny\", expected one of [no, grant]");
+        assertThatThrownBy(
+                        () ->
+                                ImageFolder.builder()
+                                        .setRoot(root)
+                                        .setLabels(labels)
+                                        .optLabelColumns("gender")
+                                        .build())
+                .isInstanceOf(DatasetException.class)
+                .hasMessage(
+                        labels
+                                + ": there is no column gender, found [file, outcome, level,"
+                                + " person]");
+    }
+
+    @Test
+    void refusesARowWithTooFewCells() throws IOException {
+        Files.writeString(labels, "file,outcome\na/1.jpg\n");
+
+        assertThatThrownBy(() -> ImageFolder.builder().setRoot(root).setLabels(labels).build())
+                .isInstanceOf(DatasetException.class)
+                .hasMessage(labels + ", line 2: has 1 cells, expected 2");
+    }
+
+    @Test
+    void findsUnreadableImages() throws IOException {
+        Files.writeString(root.resolve("a/2.jpg"), "no image");
+
+        assertThat(ImageFolder.builder().setRoot(root).setLabels(labels).build().verifyImages())
+                .containsExactly(
+                        root.resolve("a/2.jpg")
+                                + ": is not an image, expected JPEG, PNG, GIF, BMP or TIFF");
+    }
+}

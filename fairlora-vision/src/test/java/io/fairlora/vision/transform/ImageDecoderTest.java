@@ -1,0 +1,160 @@
+package io.fairlora.vision.transform;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.google.common.io.Resources;
+import io.fairlora.training.ImageReadException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ImageDecoderTest {
+
+    private static byte[] resource(String name) throws IOException {
+        return Resources.toByteArray(Resources.getResource(ImageDecoderTest.class, name));
+    }
+
+    private static RgbImage expected(String name) throws IOException {
+        ByteBuffer golden = ByteBuffer.wrap(resource(name + ".rgb"));
+        int width = golden.getShort();
+        int height = golden.getShort();
+        byte[] pixels = new byte[golden.remaining()];
+        golden.get(pixels);
+        return RgbImage.of(width, height, pixels);
+    }
+
+    private static int largestDifference(RgbImage image, RgbImage expected) {
+        assertThat(image.width()).isEqualTo(expected.width());
+        assertThat(image.height()).isEqualTo(expected.height());
+        byte[] a = image.toByteArray();
+        byte[] b = expected.toByteArray();
+        int largest = 0;
+        for (int i = 0; i < a.length; i++) {
+            largest = Math.max(largest, Math.abs((a[i] & 0xFF) - (b[i] & 0xFF)));
+        }
+        return largest;
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "baseline.jpg",
+                "subsampling444.jpg",
+                "progressive.jpg",
+                "restart.jpg",
+                "adobe_rgb.jpg",
+                "grey.jpg",
+                "cmyk.jpg",
+                "ycck.jpg",
+                "icc.jpg",
+                "grey_icc.jpg",
+                "orientation1.jpg",
+                "orientation2.jpg",
+                "orientation3.jpg",
+                "orientation4.jpg",
+                "orientation5.jpg",
+                "orientation6.jpg",
+                "orientation7.jpg",
+                "orientation8.jpg"
+            })
+    void readsJpegAsPillowDoes(String name) throws IOException {
+        RgbImage image = ImageDecoder.UPRIGHT.decode(resource(name), name);
+
+        assertThat(largestDifference(image, expected(name))).isLessThanOrEqualTo(1);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "rgb.png",
+                "grey.png",
+                "rgba.png",
+                "grey_alpha.png",
+                "palette.png",
+                "bilevel.png",
+                "rgb16.png",
+                "rgba16.png"
+            })
+    void readsPngAsPillowDoes(String name) throws IOException {
+        RgbImage image = ImageDecoder.UPRIGHT.decode(resource(name), name);
+
+        assertThat(largestDifference(image, expected(name))).isZero();
+    }
+
+    @Test
+    void leavesTheOrientationAloneWhenAsked() throws IOException {
+        RgbImage stored =
+                ImageDecoder.AS_STORED.decode(resource("orientation6.jpg"), "orientation6.jpg");
+
+        assertThat(largestDifference(stored, expected("orientation1.jpg"))).isLessThanOrEqualTo(1);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"baseline.jpg", "progressive.jpg", "cmyk.jpg", "grey.jpg", "rgb.png"})
+    void refusesEveryTruncation(String name) throws IOException {
+        byte[] whole = resource(name);
+
+        // Of a PNG all but the checksum of its empty last chunk is needed.
+        int last = name.endsWith("png") ? whole.length - 12 : whole.length;
+        for (int length = 1; length < last; length++) {
+            byte[] part = Arrays.copyOf(whole, length);
+            assertThatThrownBy(() -> ImageDecoder.UPRIGHT.decode(part, name))
+                    .as("%s bytes", length)
+                    .isInstanceOf(ImageReadException.class)
+                    .hasMessageStartingWith(name + ": ");
+        }
+    }
+
+    @Test
+    void refusesAJpegWhoseMiddleIsMissing() throws IOException {
+        byte[] whole = resource("baseline.jpg");
+        byte[] holed = Arrays.copyOf(whole, whole.length - 40);
+        holed[holed.length - 2] = (byte) 0xFF;
+        holed[holed.length - 1] = (byte) 0xD9;
+
+        assertThatThrownBy(() -> ImageDecoder.UPRIGHT.decode(holed, "face.jpg"))
+                .isInstanceOf(ImageReadException.class)
+                .hasMessageStartingWith("face.jpg: the file is damaged or cut short: ");
+    }
+
+    @Test
+    void namesATruncatedJpeg(@TempDir Path folder) throws IOException {
+        Path file = folder.resolve("cut.jpg");
+        Files.write(file, Arrays.copyOf(resource("baseline.jpg"), 700));
+
+        assertThatThrownBy(() -> ImageDecoder.UPRIGHT.decode(file))
+                .isInstanceOf(ImageReadException.class)
+                .hasMessage(file + ": the JPEG file is cut short after 700 bytes");
+    }
+
+    @Test
+    void namesAFileThatIsNoImage(@TempDir Path folder) throws IOException {
+        Path file = folder.resolve("notes.jpg");
+        Files.writeString(file, "no image at all", StandardCharsets.UTF_8);
+
+        assertThatThrownBy(() -> ImageDecoder.UPRIGHT.decode(file))
+                .isInstanceOf(ImageReadException.class)
+                .hasMessage(file + ": is not an image, expected JPEG, PNG, GIF, BMP or TIFF");
+    }
+
+    @Test
+    void namesAnEmptyAndAnAbsentFile(@TempDir Path folder) throws IOException {
+        Path empty = Files.createFile(folder.resolve("empty.jpg"));
+
+        assertThatThrownBy(() -> ImageDecoder.UPRIGHT.decode(empty))
+                .isInstanceOf(ImageReadException.class)
+                .hasMessage(empty + ": the file is empty, expected JPEG, PNG, GIF, BMP or TIFF");
+        Path absent = folder.resolve("absent.jpg");
+        assertThatThrownBy(() -> ImageDecoder.UPRIGHT.decode(absent))
+                .isInstanceOf(ImageReadException.class)
+                .hasMessage(absent + ": there is no such file");
+    }
+}
