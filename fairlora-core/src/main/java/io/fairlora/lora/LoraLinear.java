@@ -291,9 +291,7 @@ public final class LoraLinear extends AbstractBlock {
         if (fused.isPresent()) {
             return Kernels.linear(x, fused.get());
         }
-        NDArray w = store.getValue(weight, x.getDevice(), training);
-        NDArray c = bias == null ? null : store.getValue(bias, x.getDevice(), training);
-        NDArray y = Kernels.linear(x, w, c, precision);
+        NDArray y = base(store, x, training);
         for (Map.Entry<String, Adapter> entry : adapters.entrySet()) {
             Adapter adapter = entry.getValue();
             Dropout dropout = dropouts.get(entry.getKey());
@@ -307,6 +305,24 @@ public final class LoraLinear extends AbstractBlock {
         return y;
     }
 
+    private NDArray base(ParameterStore store, NDArray x, boolean training) {
+        NDArray w = store.getValue(weight, x.getDevice(), training);
+        NDArray c = bias == null ? null : store.getValue(bias, x.getDevice(), training);
+        if (precision == Precision.SINGLE || requiresGradient(w, c)) {
+            return Kernels.linear(x, w, c, precision);
+        }
+        return Kernels.linear(x, AdaptedLinear.plain(rounded.get(w, c)));
+    }
+
+    private boolean requiresGradient(NDArray w, @Nullable NDArray c) {
+        boolean trained = w.hasGradient() || (c != null && c.hasGradient());
+        if (trained) {
+            // Whoever trains the weight overwrites it in place.
+            rounded.drop();
+        }
+        return trained;
+    }
+
     /**
      * The layer with all its adapters as an argument of the functions of {@link Kernels} that
      * compute several layers at once.
@@ -314,8 +330,8 @@ public final class LoraLinear extends AbstractBlock {
      * @param store gives the frozen weights
      * @param x what the layer is going to be applied to; its manager owns what is made
      * @param training passed to the store
-     * @return the layer, or nothing if its precision is {@code SINGLE}, an adapter of it is under
-     *     dropout, or its own weight or bias requires gradients
+     * @return the layer, or nothing if its precision is {@code SINGLE}, its own weight or bias
+     *     requires gradients, or an adapter has dropout
      * @throws IllegalArgumentException if the precision is {@code BF16} and the weight is not of
      *     type {@code FLOAT32}
      */
@@ -325,9 +341,7 @@ public final class LoraLinear extends AbstractBlock {
         }
         NDArray w = store.getValue(weight, x.getDevice(), training);
         NDArray c = bias == null ? null : store.getValue(bias, x.getDevice(), training);
-        if (w.hasGradient() || (c != null && c.hasGradient())) {
-            // Whoever trains the weight overwrites it in place.
-            rounded.drop();
+        if (requiresGradient(w, c)) {
             return Optional.empty();
         }
         FrozenLinear frozen = rounded.get(w, c);

@@ -79,6 +79,18 @@ class LoraLinearPrecisionTest {
     }
 
     @Test
+    void dropoutDropsTheSameInputs() {
+        layer.addAdapter("one", new LoraLinear.Adapter(normal(4, 32), normal(24, 4), 1));
+        NDArray whole = apply(Precision.SINGLE);
+        layer.setDropout("one", 0.5, 7);
+        NDArray single = apply(Precision.SINGLE);
+        layer.setDropout("one", 0.5, 7);
+        NDArray half = apply(Precision.BF16);
+        assertThat(error(single, whole)).isGreaterThan(0.1);
+        assertThat(error(half, single)).isBetween(1e-5, 1e-2);
+    }
+
+    @Test
     void adaptersReceiveGradientsUnderTheirScales() {
         List<NDArray> leaves =
                 List.of(x, normal(4, 32), normal(24, 4), normal(2, 32), normal(24, 2));
