@@ -86,6 +86,15 @@ public final class TrainingLoop implements AutoCloseable {
     }
 
     /**
+     * The weight of every example in the loss, class weights included.
+     *
+     * @return a copy
+     */
+    public float[] exampleWeights() {
+        return weights.clone();
+    }
+
+    /**
      * Trains.
      *
      * @param until the step to stop at, at most {@link #totalSteps()}

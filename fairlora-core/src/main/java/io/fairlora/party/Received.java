@@ -1,0 +1,66 @@
+package io.fairlora.party;
+
+import static com.google.common.base.Preconditions.checkArgument;
+
+import io.fairlora.lora.LoraAdapter;
+import java.util.Map;
+
+/** Checks of what arrives from the other party, before any of it is used. */
+final class Received {
+
+    /** How many times the norm of its own adapter a party accepts. */
+    private static final double NORM_FACTOR = 100;
+
+    private Received() {}
+
+    /** Checks that an adapter sent back has the form of the one sent, and sane numbers. */
+    static LoraAdapter sameForm(LoraAdapter received, LoraAdapter sent) {
+        checkArgument(
+                received.layers().keySet().equals(sent.layers().keySet()),
+                "the auditor's adapter has the layers %s, expected %s",
+                received.layers().keySet(),
+                sent.layers().keySet());
+        for (Map.Entry<String, LoraAdapter.Factors> layer : sent.layers().entrySet()) {
+            LoraAdapter.Factors found = received.layer(layer.getKey());
+            LoraAdapter.Factors expected = layer.getValue();
+            checkArgument(
+                    found.a().shape().equals(expected.a().shape())
+                            && found.b().shape().equals(expected.b().shape())
+                            && found.scale() == expected.scale(),
+                    "layer %s of the auditor's adapter has A %s, B %s and scale %s, expected %s,"
+                            + " %s and %s",
+                    layer.getKey(),
+                    found.a().shape(),
+                    found.b().shape(),
+                    found.scale(),
+                    expected.a().shape(),
+                    expected.b().shape(),
+                    expected.scale());
+        }
+        checkArgument(
+                received.savedModules().isEmpty(),
+                "the auditor's adapter brings modules of its own: %s",
+                received.savedModules().keySet());
+        checkArgument(received.isFinite(), "the auditor's adapter has numbers that are not finite");
+        checkArgument(
+                received.factorNorm() <= NORM_FACTOR * sent.factorNorm(),
+                "the auditor's adapter has the norm %s, at most %s times %s is accepted",
+                received.factorNorm(),
+                NORM_FACTOR,
+                sent.factorNorm());
+        return received;
+    }
+
+    /** Checks an eraser against the features it is to be applied to. */
+    static LinearEraser fits(LinearEraser eraser, int featureSize) {
+        checkArgument(
+                eraser.featureSize() == featureSize,
+                "the auditor's eraser maps %s features, the backbone has %s",
+                eraser.featureSize(),
+                featureSize);
+        checkArgument(
+                eraser.u().isFinite() && eraser.v().isFinite() && eraser.shift().isFinite(),
+                "the auditor's eraser has numbers that are not finite");
+        return eraser;
+    }
+}
