@@ -115,6 +115,18 @@ public final class SolutionDeveloper implements AutoCloseable {
     }
 
     /**
+     * Checks an adapter that the auditor trained for the sensitive attribute.
+     *
+     * @param sensitive the auditor's adapter
+     * @return it
+     * @throws IllegalArgumentException if it has not the form of the developer's own, is not
+     *     finite, or its norm is out of bounds
+     */
+    public LoraAdapter checkSensitive(LoraAdapter sensitive) {
+        return Received.sameForm(sensitive, handOver());
+    }
+
+    /**
      * Takes the adapter back from the auditor.
      *
      * @param moved the adapter moved

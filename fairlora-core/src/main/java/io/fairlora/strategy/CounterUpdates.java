@@ -1,0 +1,208 @@
+package io.fairlora.strategy;
+
+import static com.google.common.base.Preconditions.checkArgument;
+
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
+import io.fairlora.lora.LoraAdapter;
+import io.fairlora.party.CounterUpdateRequest;
+import io.fairlora.party.CounterUpdateRequest.Objective;
+
+/**
+ * ADV, ENT and DISTILL: the training is cut into rounds; after each the developer hands its adapter
+ * over, the auditor moves it a bounded way against the sensitive attribute, and hands it back.
+ *
+ * @param objective ascent on the auditor's loss (ADV), entropy of its predictions (ENT), or
+ *     features equal to their erased version (DISTILL)
+ * @param rounds how often the adapter is handed over, at least 1
+ * @param steps the auditor's steps a round
+ * @param batchSize the images of such a step
+ * @param learningRate its rate
+ * @param radius how far the adapter may move in a round, as a part of its norm
+ * @param endWithAuditor whether the last word is the auditor's; otherwise the task's steps after
+ *     the last but one hand-over end the run
+ * @param refitHead whether the head is fitted anew at the end
+ */
+public record CounterUpdates(
+        Objective objective,
+        int rounds,
+        int steps,
+        int batchSize,
+        double learningRate,
+        double radius,
+        boolean endWithAuditor,
+        boolean refitHead)
+        implements DebiasStrategy {
+
+    /** Checks the ranges. */
+    public CounterUpdates {
+        checkArgument(rounds >= 1, "rounds must be at least 1, found %s", rounds);
+    }
+
+    /**
+     * A builder with the defaults of an objective.
+     *
+     * @param objective what the auditor moves the adapter towards
+     * @return a new one
+     */
+    public static Builder builder(Objective objective) {
+        return new Builder(objective);
+    }
+
+    @Override
+    public String name() {
+        return switch (objective) {
+            case ASCENT -> "ADV";
+            case ENTROPY -> "ENT";
+            case ERASED_FEATURES -> "DISTILL";
+        };
+    }
+
+    @Override
+    public void afterRound(FineTuning run, int round) {
+        if (round == rounds && !endWithAuditor) {
+            return;
+        }
+        LoraAdapter moved =
+                run.auditor()
+                        .counterUpdate(
+                                new CounterUpdateRequest(
+                                        run.developer().handOver(),
+                                        objective,
+                                        steps,
+                                        batchSize,
+                                        learningRate,
+                                        radius,
+                                        round,
+                                        run.settings().seed()));
+        run.developer().takeBack(moved);
+    }
+
+    @Override
+    public void finish(FineTuning run) {
+        if (refitHead) {
+            run.developer().refitHead();
+        }
+    }
+
+    /** Builds a {@link CounterUpdates}. */
+    public static final class Builder {
+
+        private final Objective objective;
+        private int rounds = 6;
+        private int steps;
+        private int batchSize = 32;
+        private double learningRate = 3e-3;
+        private double radius;
+        private boolean endWithAuditor;
+        private boolean refitHead;
+
+        private Builder(Objective objective) {
+            this.objective = objective;
+            steps = objective == Objective.ERASED_FEATURES ? 20 : 10;
+            radius = objective == Objective.ERASED_FEATURES ? 0.4 : 0.2;
+            endWithAuditor = objective == Objective.ASCENT;
+            refitHead = objective != Objective.ENTROPY;
+        }
+
+        /**
+         * How often the adapter is handed over.
+         *
+         * @param value at least 1
+         * @return this
+         */
+        @CanIgnoreReturnValue
+        public Builder rounds(int value) {
+            rounds = value;
+            return this;
+        }
+
+        /**
+         * The auditor's steps a round.
+         *
+         * @param value at least 1
+         * @return this
+         */
+        @CanIgnoreReturnValue
+        public Builder steps(int value) {
+            steps = value;
+            return this;
+        }
+
+        /**
+         * The images of one of the auditor's steps.
+         *
+         * @param value at least 1
+         * @return this
+         */
+        @CanIgnoreReturnValue
+        public Builder batchSize(int value) {
+            batchSize = value;
+            return this;
+        }
+
+        /**
+         * The rate of the auditor's steps.
+         *
+         * @param value positive
+         * @return this
+         */
+        @CanIgnoreReturnValue
+        public Builder learningRate(double value) {
+            learningRate = value;
+            return this;
+        }
+
+        /**
+         * How far the adapter may move in a round.
+         *
+         * @param value a part of its norm, positive
+         * @return this
+         */
+        @CanIgnoreReturnValue
+        public Builder radius(double value) {
+            radius = value;
+            return this;
+        }
+
+        /**
+         * Whether the last word is the auditor's.
+         *
+         * @param value whether it is
+         * @return this
+         */
+        @CanIgnoreReturnValue
+        public Builder endWithAuditor(boolean value) {
+            endWithAuditor = value;
+            return this;
+        }
+
+        /**
+         * Whether the head is fitted anew at the end.
+         *
+         * @param value whether it is
+         * @return this
+         */
+        @CanIgnoreReturnValue
+        public Builder refitHead(boolean value) {
+            refitHead = value;
+            return this;
+        }
+
+        /**
+         * Builds the strategy.
+         *
+         * @return it
+         */
+        public CounterUpdates build() {
+            return new CounterUpdates(
+                    objective,
+                    rounds,
+                    steps,
+                    batchSize,
+                    learningRate,
+                    radius,
+                    endWithAuditor,
+                    refitHead);
+        }
+    }
+}

@@ -1,0 +1,10 @@
+package io.fairlora.strategy;
+
+/** Empirical risk minimisation. */
+record Erm() implements DebiasStrategy {
+
+    @Override
+    public String name() {
+        return "ERM";
+    }
+}
