@@ -127,7 +127,7 @@ class Graph:
         sizes = [
             int(self.constant(self.producer[i]).item())
             for i in shape.input
-            if self.producer[i].op_type == "Constant"
+            if i in self.producer and self.producer[i].op_type == "Constant"
         ]
         if len(sizes) != 2:
             raise ConversionError(f"'{shape.name}' does not split the key into heads.")
@@ -149,10 +149,14 @@ class Graph:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
-        session = onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
-        return session.run(outputs, {model.graph.input[0].name: pixels})
+        try:
+            session = onnxruntime.InferenceSession(
+                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            )
+            return session.run(outputs, {model.graph.input[0].name: pixels})
+        except Exception as error:
+            size = pixels.shape[-1]
+            raise ConversionError(f"ONNX Runtime fails at {size} pixels: {error}") from error
 
 
 def check_kind(graph):
@@ -172,31 +176,30 @@ def check_kind(graph):
 
 
 def layer_weights(graph, index):
-    source = f"encoder.layer.{index}."
-    target = f"encoder.layer.{index}."
+    layer = f"encoder.layer.{index}."
     weights = {}
 
     def put(name, weight, bias):
-        weights[f"{target}{name}.weight"] = weight
-        weights[f"{target}{name}.bias"] = bias
+        weights[f"{layer}{name}.weight"] = weight
+        weights[f"{layer}{name}.bias"] = bias
 
     def norm(name, origin):
-        put(name, graph.array(f"{source}{origin}.weight"), graph.array(f"{source}{origin}.bias"))
+        put(name, graph.array(f"{layer}{origin}.weight"), graph.array(f"{layer}{origin}.bias"))
 
     def scaled(name, origin, scale):
-        weight, bias, _ = graph.linear(source + origin)
-        gamma = graph.array(f"{source}{scale}.lambda1")
+        weight, bias, _ = graph.linear(layer + origin)
+        gamma = graph.array(f"{layer}{scale}.lambda1")
         put(name, gamma[:, None] * weight, gamma * bias)
 
     norm("layernorm_before", "norm1")
     for part in ("query", "key", "value"):
-        weight, bias, add = graph.linear(f"{source}attention.attention.{part}")
+        weight, bias, add = graph.linear(f"{layer}attention.attention.{part}")
         put(f"attention.attention.{part}", weight, bias)
         if part == "key":
             heads, head_size = graph.heads(add)
     scaled("attention.output.dense", "attention.output.dense", "layer_scale1")
     norm("layernorm_after", "norm2")
-    weight, bias, _ = graph.linear(source + "mlp.fc1")
+    weight, bias, _ = graph.linear(layer + "mlp.fc1")
     put("intermediate.dense", weight, bias)
     scaled("output.dense", "mlp.fc2", "layer_scale2")
     return weights, heads, head_size
@@ -219,6 +222,8 @@ def convert(graph, image_size):
     layers = 0
     while f"{graph.prefix}encoder.layer.{layers}.norm1.weight" in graph.arrays:
         layers += 1
+    if layers == 0:
+        raise ConversionError("The graph has no layer 'encoder.layer.0' as Dinov2Model names it.")
 
     weights = {
         "embeddings.cls_token": graph.array("embeddings.cls_token"),
