@@ -69,6 +69,17 @@ public record FairnessReport(
         return figure(overall, name);
     }
 
+    /**
+     * A figure from elsewhere.
+     *
+     * @param name such as {@code linear_probe_accuracy}
+     * @return the figure
+     * @throws IllegalArgumentException if the report has no such figure
+     */
+    public Figure extra(String name) {
+        return figure(extras, name);
+    }
+
     private static Figure figure(Map<String, Estimate> figures, String name) {
         Estimate estimate = figures.get(name);
         if (estimate == null) {

@@ -1,0 +1,256 @@
+package io.fairlora.examples.study;
+
+import io.fairlora.lora.InputSpec;
+import io.fairlora.vision.dataset.BiasedSplit;
+import io.fairlora.vision.dataset.CachedImages;
+import io.fairlora.vision.dataset.CelebA;
+import io.fairlora.vision.dataset.CellLaw;
+import io.fairlora.vision.dataset.FaceDataset;
+import io.fairlora.vision.dataset.UtkFace;
+import io.fairlora.vision.synth.FaceAttribute;
+import io.fairlora.vision.synth.SynthFaces;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+
+/** Where the faces of a seed come from: drawn anew, or split anew from a folder. */
+public interface FaceSource {
+
+    /**
+     * The data of the two parties.
+     *
+     * @param seed decides what is drawn or how it is split
+     * @return disjoint parts
+     */
+    Parts parts(long seed);
+
+    /**
+     * What is measured on what.
+     *
+     * @return such as {@code CelebA Smiling / Male}
+     */
+    String describe();
+
+    /**
+     * Faces for each purpose, with task and sensitive attribute; no face is in two parts.
+     *
+     * @param train the developer's, in which the two go together as planted
+     * @param validation the developer's, balanced
+     * @param auditor what the auditor trains on, as in nature
+     * @param test what the auditor measures on, balanced over the cells
+     * @param task the name of the task
+     * @param sensitive the name of the sensitive attribute
+     */
+    record Parts(
+            FaceDataset train,
+            FaceDataset validation,
+            FaceDataset auditor,
+            FaceDataset test,
+            String task,
+            String sensitive) {}
+
+    /**
+     * How many faces each part has.
+     *
+     * @param train at least 1
+     * @param validation at least 1
+     * @param auditor at least 8 times the length of a feature vector, for an eraser
+     * @param test at least 1
+     */
+    record Sizes(int train, int validation, int auditor, int test) {}
+
+    /**
+     * Synthetic faces.
+     *
+     * @param task what to predict
+     * @param sensitive the attribute to be protected
+     * @param correlation P(y = s) in training, 0.5 for none
+     * @param sizes how many
+     * @param input the size to draw at
+     * @return the source
+     */
+    static FaceSource synthetic(
+            FaceAttribute task,
+            FaceAttribute sensitive,
+            double correlation,
+            Sizes sizes,
+            InputSpec input) {
+        return new FaceSource() {
+            @Override
+            public Parts parts(long seed) {
+                double none = 1.0 / task.classes().size();
+                // Four seeds of the drawing to each seed of the study: no face is drawn twice.
+                return new Parts(
+                        draw(4 * seed, sizes.train(), correlation),
+                        draw(4 * seed + 1, sizes.validation(), none),
+                        draw(4 * seed + 2, sizes.auditor(), none),
+                        draw(4 * seed + 3, sizes.test(), none),
+                        name(task),
+                        name(sensitive));
+            }
+
+            private FaceDataset draw(long seed, int count, double p) {
+                SynthFaces faces =
+                        SynthFaces.builder()
+                                .setSize(count)
+                                .optSeed(seed)
+                                .optTask(task)
+                                .optSensitive(sensitive)
+                                .optCorrelation(p)
+                                .build();
+                FaceDataset data =
+                        FaceDataset.of(faces.images())
+                                .withAttribute(
+                                        name(task), faces.classes(task), faces.labels(task))
+                                .withAttribute(
+                                        name(sensitive),
+                                        faces.classes(sensitive),
+                                        faces.labels(sensitive));
+                return cached(data, input);
+            }
+
+            @Override
+            public String describe() {
+                return "synthetic faces, " + name(task) + " / " + name(sensitive);
+            }
+        };
+    }
+
+    private static String name(FaceAttribute attribute) {
+        return attribute.name().toLowerCase(Locale.ROOT);
+    }
+
+    private static FaceDataset cached(FaceDataset faces, InputSpec input) {
+        return faces.withImages(
+                CachedImages.read(faces.images(), input, 2, 1L << 30, count -> {}));
+    }
+
+    /**
+     * UTKFace.
+     *
+     * @param root its folder
+     * @param task {@code gender}, {@code race} or {@code age} (40 and older)
+     * @param sensitive another of them
+     * @param correlation planted in training; {@code null} leaves nature's
+     * @param fractions of the faces for each part
+     * @param input the size of the images
+     * @return the source
+     */
+    static FaceSource utkFace(
+            Path root,
+            String task,
+            String sensitive,
+            @Nullable Double correlation,
+            Fractions fractions,
+            InputSpec input) {
+        UtkFace faces = UtkFace.builder().setRoot(root).optAgeThreshold(40).build();
+        return real(
+                "UTKFace",
+                faces,
+                attribute(task),
+                attribute(sensitive),
+                correlation,
+                fractions,
+                input);
+    }
+
+    private static String attribute(String name) {
+        return name.equals("age") ? "age>=40" : name;
+    }
+
+    /**
+     * CelebA, split by identity.
+     *
+     * @param root its folder
+     * @param task one of the 40 attributes
+     * @param sensitive another
+     * @param correlation planted in training; {@code null} leaves nature's
+     * @param fractions of the faces for each part
+     * @param input the size of the images
+     * @return the source
+     */
+    static FaceSource celebA(
+            Path root,
+            String task,
+            String sensitive,
+            @Nullable Double correlation,
+            Fractions fractions,
+            InputSpec input) {
+        CelebA faces = CelebA.builder().setRoot(root).build();
+        return real("CelebA", faces, task, sensitive, correlation, fractions, input);
+    }
+
+    /**
+     * What part of the faces goes where; together at most 1.
+     *
+     * @param train of the developer's training
+     * @param validation of its validation
+     * @param auditor of the auditor
+     * @param test of the test
+     */
+    record Fractions(double train, double validation, double auditor, double test) {}
+
+    private static FaceSource real(
+            String set,
+            FaceDataset all,
+            String task,
+            String sensitive,
+            @Nullable Double correlation,
+            Fractions fractions,
+            InputSpec input) {
+        FaceDataset faces = cached(all.labelled(task, sensitive), input);
+        return new FaceSource() {
+            @Override
+            public Parts parts(long seed) {
+                BiasedSplit.Builder split =
+                        BiasedSplit.builder()
+                                .task(faces.labels(task))
+                                .sensitive(faces.labels(sensitive))
+                                .law(
+                                        BiasedSplit.Part.TRAIN,
+                                        correlation == null
+                                                ? CellLaw.natural()
+                                                : CellLaw.correlatedAlongNature(correlation))
+                                .law(BiasedSplit.Part.AUDITOR, CellLaw.natural())
+                                .fractions(
+                                        fractions.train(),
+                                        fractions.auditor(),
+                                        fractions.validation(),
+                                        fractions.test())
+                                .seed(seed);
+                if (correlation == null && hasEmptyCell(faces.labels(task), sensitive)) {
+                    // Nature has no such face at all: a balanced part cannot be had.
+                    split.law(BiasedSplit.Part.VALIDATION, CellLaw.natural());
+                    split.law(BiasedSplit.Part.TEST, CellLaw.natural());
+                }
+                if (faces.attributes().contains(CelebA.IDENTITY)) {
+                    split.groups(faces.labels(CelebA.IDENTITY));
+                }
+                BiasedSplit parts = split.build();
+                return new Parts(
+                        faces.select(parts.train()),
+                        faces.select(parts.validation()),
+                        faces.select(parts.auditor()),
+                        faces.select(parts.test()),
+                        task,
+                        sensitive);
+            }
+
+            private boolean hasEmptyCell(int[] labels, String attribute) {
+                int[] values = faces.labels(attribute);
+                int groups = faces.classes(attribute).size();
+                return IntStream.range(0, labels.length)
+                                .map(i -> labels[i] * groups + values[i])
+                                .distinct()
+                                .count()
+                        < (long) groups * faces.classes(task).size();
+            }
+
+            @Override
+            public String describe() {
+                return set + ", " + task + " / " + sensitive;
+            }
+        };
+    }
+}

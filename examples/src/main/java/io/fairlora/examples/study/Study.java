@@ -1,0 +1,130 @@
+package io.fairlora.examples.study;
+
+import io.fairlora.lora.Backbone;
+import io.fairlora.lora.LoraConfig;
+import io.fairlora.strategy.DebiasStrategy;
+import io.fairlora.training.TrainingListener;
+import io.fairlora.training.TrainingSettings;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+
+/**
+ * Runs strategies side by side over several seeds.
+ *
+ * @param backbone the frozen backbone, shared by all runs; it stays the caller's
+ * @param source where the faces come from
+ * @param strategies what to compare; the reweighing that sees s comes on top
+ * @param lora the adapter
+ * @param settings the training; each seed replaces its seed
+ * @param seeds how many seeds, from 1
+ * @param workers how many run at a time, each on a thread of its own
+ * @param probeExamples how many images the auditor fits a probe on
+ */
+public record Study(
+        Backbone backbone,
+        FaceSource source,
+        List<DebiasStrategy> strategies,
+        LoraConfig lora,
+        TrainingSettings settings,
+        int seeds,
+        int workers,
+        int probeExamples) {
+
+    /** Told when a run begins, moves on and ends; from several threads at once. */
+    public interface Listener {
+
+        /**
+         * A run has made progress.
+         *
+         * @param seed its seed
+         * @param strategy its name
+         * @param done the part of the whole study that is done, in [0, 1]
+         */
+        void onProgress(long seed, String strategy, double done);
+    }
+
+    /**
+     * Runs everything.
+     *
+     * @param listener told about the progress
+     * @return one outcome for each strategy and seed, reweighing last, seeds together
+     * @throws InterruptedException if the thread is interrupted meanwhile
+     */
+    public List<Outcome> run(Listener listener) throws InterruptedException {
+        ExecutorService executor = Executors.newFixedThreadPool(workers);
+        try {
+            Meter meter = new Meter(listener, seeds * (strategies.size() + 1));
+            List<Future<List<Outcome>>> futures = new ArrayList<>();
+            for (int seed = 1; seed <= seeds; seed++) {
+                long current = seed;
+                futures.add(executor.submit(() -> runSeed(current, meter)));
+            }
+            List<Outcome> outcomes = new ArrayList<>();
+            for (Future<List<Outcome>> future : futures) {
+                outcomes.addAll(get(future));
+            }
+            return outcomes;
+        } finally {
+            executor.shutdownNow();
+        }
+    }
+
+    private static List<Outcome> get(Future<List<Outcome>> future) throws InterruptedException {
+        try {
+            return future.get();
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof RuntimeException cause) {
+                throw cause;
+            }
+            throw new IllegalStateException(e.getCause());
+        }
+    }
+
+    private List<Outcome> runSeed(long seed, Meter meter) {
+        List<Outcome> outcomes = new ArrayList<>();
+        try (SeedRun run =
+                new SeedRun(
+                        backbone,
+                        source.parts(seed),
+                        lora,
+                        settings.withSeed(seed),
+                        probeExamples)) {
+            for (DebiasStrategy strategy : strategies) {
+                outcomes.add(run.run(strategy, meter.run(seed, strategy.name())));
+                meter.end();
+            }
+            outcomes.add(run.reweighing(meter.run(seed, SeedRun.REWEIGHING)));
+            meter.end();
+        }
+        return outcomes;
+    }
+
+    /** Adds up the progress of all runs. */
+    private static final class Meter {
+
+        private final Listener listener;
+        private final int runs;
+        private int ended;
+
+        Meter(Listener listener, int runs) {
+            this.listener = listener;
+            this.runs = runs;
+        }
+
+        TrainingListener run(long seed, String name) {
+            return progress -> report(seed, name, (double) progress.step() / progress.total());
+        }
+
+        private synchronized void report(long seed, String name, double part) {
+            listener.onProgress(seed, name, Math.min(1, (ended + part) / runs));
+        }
+
+        synchronized void end() {
+            ended++;
+        }
+    }
+}
