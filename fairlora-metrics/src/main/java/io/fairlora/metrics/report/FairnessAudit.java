@@ -181,7 +181,7 @@ public final class FairnessAudit {
      * @throws IllegalStateException if a figure is undefined and the options say to fail
      */
     public FairnessReport report() {
-        Optional<PoissonBootstrap> bootstrap =
+        Optional<PoissonBootstrap<ConfusionSnapshot>> bootstrap =
                 replicates == 0
                         ? Optional.empty()
                         : Optional.of(PoissonBootstrap.of(snapshot, replicates, seed));
