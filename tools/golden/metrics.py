@@ -16,12 +16,14 @@ import numpy as np
 
 warnings.filterwarnings("ignore")
 
+import pandas as pd  # noqa: E402
+from aif360.datasets import BinaryLabelDataset  # noqa: E402
+from aif360.metrics import BinaryLabelDatasetMetric  # noqa: E402
 from aif360.sklearn.metrics import (  # noqa: E402
     average_predictive_value_difference,
     between_group_generalized_entropy_error,
     coefficient_of_variation,
     generalized_entropy_index,
-    smoothed_edf,
 )
 from fairlearn.metrics import (  # noqa: E402
     MetricFrame,
@@ -82,8 +84,10 @@ def attempt(function, *args, **kwargs):
 
 def random_table(rng, index):
     groups = 1 if index % 20 == 0 else int(rng.integers(2, 9))
-    n = int(rng.integers(max(groups, 6), 80))
-    g = rng.permutation(np.concatenate([np.arange(groups), rng.integers(0, groups, n - groups)]))
+    n = int(rng.integers(max(2 * groups, 6), 80))
+    # Two rows of each group: fairlearn's selection_rate returns an array for a group of one.
+    sure = np.repeat(np.arange(groups), 2)
+    g = rng.permutation(np.concatenate([sure, rng.integers(0, groups, n - 2 * groups)]))
     base = rng.uniform(0.1, 0.9, groups)
     skill = rng.uniform(0.4, 0.95, groups)
     y = (rng.random(n) < base[g]).astype(int)
@@ -107,6 +111,17 @@ def random_table(rng, index):
 def frame(y, p, g, w):
     params = None if w is None else {name: {"sample_weight": w} for name in RATES}
     return MetricFrame(metrics=RATES, y_true=y, y_pred=p, sensitive_features=g, sample_params=params)
+
+
+def differential_fairness(p, g, w):
+    """The class-based API: the scikit-learn one counts the classes within each group."""
+    data = BinaryLabelDataset(
+        df=pd.DataFrame({"p": p, "g": g, "w": np.ones(len(p)) if w is None else w}, dtype=float),
+        label_names=["p"],
+        protected_attribute_names=["g"],
+        instance_weights_name="w",
+    )
+    return BinaryLabelDatasetMetric(data).smoothed_empirical_differential_fairness()
 
 
 def confusion_line(rng, index):
@@ -145,11 +160,8 @@ def confusion_line(rng, index):
         between_group_generalized_entropy_error, y, p, prot_attr=g, alpha=2
     )
     aif["cv"] = attempt(coefficient_of_variation, benefit)
-    if w is None:
-        aif["edf"] = attempt(smoothed_edf, p, prot_attr=g) if len(set(g)) > 1 else None
     if len(set(g)) > 1:
-        import pandas as pd
-
+        aif["edf"] = number(differential_fairness(p, g, w))
         s = pd.Series(y, index=pd.Index(g, name="g"))
         q = pd.Series(p, index=s.index)
         one = s.index.isin([0, 1])

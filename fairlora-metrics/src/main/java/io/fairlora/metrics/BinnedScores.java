@@ -92,8 +92,6 @@ final class BinnedScores implements ScoreStore {
             if (counts[2 * b] + counts[2 * b + 1] == 0) {
                 continue;
             }
-            double weight = 0;
-            double sum = 0;
             for (int y = 0; y < 2; y++) {
                 int from = 2 * b + y;
                 int to = 2 * point + y;
@@ -103,12 +101,9 @@ final class BinnedScores implements ScoreStore {
                 points.scoreSums[to] = scoreSums.sum(from);
                 points.scoreSquares[to] = scoreSquares.sum(from);
                 points.losses[to] = losses.sum(from);
-                weight += points.weights[to];
-                sum += points.scoreSums[to];
             }
-            // The mean lies in the bin; rounding must not push it across the edge.
-            double mean = weight == 0 ? (b + 0.5) / bins : sum / weight;
-            points.score[point] = UnitBins.index(mean, bins) == b ? mean : (b + 0.5) / bins;
+            // The middle, not the mean: the same bin of two groups must count as one score.
+            points.score[point] = (b + 0.5) / bins;
             point++;
         }
         return points;

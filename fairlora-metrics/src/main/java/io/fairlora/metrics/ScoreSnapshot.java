@@ -321,7 +321,7 @@ public final class ScoreSnapshot implements Resamplable<ScoreSnapshot>, Serializ
 
     /**
      * The decisions at a threshold: scores from it up are predicted as 1. In a snapshot of binned
-     * scores all of a bin goes by its mean score.
+     * scores all of a bin goes by its middle.
      *
      * @param threshold any number
      * @return the confusion snapshot

@@ -17,8 +17,8 @@ final class UnitBins {
         return index;
     }
 
-    /** The edge between bin {@code k - 1} and bin {@code k}. */
+    /** The edge between two bins, rounded right, so that coarse edges are fine edges too. */
     private static double edge(int k, int bins) {
-        return k * (1.0 / bins);
+        return (double) k / bins;
     }
 }

@@ -13,7 +13,6 @@ import org.apache.commons.rng.sampling.distribution.NormalizedGaussianSampler;
 import org.apache.commons.rng.sampling.distribution.PoissonSampler;
 import org.apache.commons.rng.sampling.distribution.ZigguratSampler;
 import org.apache.commons.rng.simple.RandomSource;
-import org.apache.commons.statistics.distribution.NormalDistribution;
 
 /**
  * Resampling of a snapshot: each example is drawn a Poisson(1) number of times (Hanley and
@@ -28,9 +27,6 @@ import org.apache.commons.statistics.distribution.NormalDistribution;
  * @param <S> the type of the snapshot
  */
 public final class PoissonBootstrap<S extends Resamplable<S>> {
-    /** Below this share of defined replicates an interval would say too little. */
-    private static final double MINIMUM_DEFINED = 0.9;
-
     /** The sampler's own limit is near 2^30. */
     private static final double LARGEST_POISSON = 1e9;
 
@@ -88,18 +84,20 @@ public final class PoissonBootstrap<S extends Resamplable<S>> {
     }
 
     /**
-     * The values of a statistic over the replicates.
+     * How a statistic varies over the replicates.
      *
      * @param statistic computes a figure from a snapshot
-     * @return its defined values in increasing order
+     * @return its distribution
      */
-    public double[] values(Function<S, Figure> statistic) {
-        return replicates.stream()
-                .map(statistic)
-                .filter(Figure::isDefined)
-                .mapToDouble(Figure::value)
-                .sorted()
-                .toArray();
+    public BootstrapDistribution<S> distribution(Function<S, Figure> statistic) {
+        double[] values =
+                replicates.stream()
+                        .map(statistic)
+                        .filter(Figure::isDefined)
+                        .mapToDouble(Figure::value)
+                        .sorted()
+                        .toArray();
+        return new BootstrapDistribution<>(snapshot, statistic, values, replicates.size());
     }
 
     /**
@@ -113,98 +111,7 @@ public final class PoissonBootstrap<S extends Resamplable<S>> {
      */
     public Optional<Interval> interval(
             Function<S, Figure> statistic, double confidence, BootstrapMethod method) {
-        Interval.checkConfidence(confidence);
-        Figure estimate = statistic.apply(snapshot);
-        double[] values = values(statistic);
-        if (!estimate.isDefined() || values.length < MINIMUM_DEFINED * replicates.size()) {
-            return Optional.empty();
-        }
-        double tail = (1 - confidence) / 2;
-        double lowLevel = tail;
-        double highLevel = 1 - tail;
-        if (method == BootstrapMethod.BCA) {
-            NormalDistribution normal = NormalDistribution.of(0, 1);
-            double bias = medianBias(values, estimate.value(), normal);
-            double acceleration = acceleration(statistic);
-            lowLevel = adjust(tail, bias, acceleration, normal);
-            highLevel = adjust(1 - tail, bias, acceleration, normal);
-        }
-        return Optional.of(
-                new Interval(quantile(values, lowLevel), quantile(values, highLevel), confidence));
-    }
-
-    /**
-     * An estimate with the bias of the bootstrap taken off: 2 t - mean(t*) (Efron and Tibshirani
-     * 1993, section 10.6). The largest gap between groups is biased upwards, the more so the fairer
-     * the model and the smaller the groups; this removes a part of it and may fall below zero.
-     *
-     * @param statistic computes a figure from a snapshot
-     * @return the corrected figure; undefined where {@link #interval} is empty
-     */
-    public Figure biasCorrected(Function<S, Figure> statistic) {
-        Figure estimate = statistic.apply(snapshot);
-        double[] values = values(statistic);
-        if (values.length < MINIMUM_DEFINED * replicates.size()) {
-            return Figure.undefined("undefined in more than a tenth of the replicates");
-        }
-        double mean = Arrays.stream(values).sum() / values.length;
-        return estimate.map(t -> 2 * t - mean);
-    }
-
-    private static double medianBias(double[] values, double estimate, NormalDistribution normal) {
-        double below = 0;
-        for (double value : values) {
-            below += value < estimate ? 1 : value == estimate ? 0.5 : 0;
-        }
-        double share = Math.min(Math.max(below, 0.5), values.length - 0.5) / values.length;
-        return normal.inverseCumulativeProbability(share);
-    }
-
-    private static double adjust(
-            double level, double bias, double acceleration, NormalDistribution normal) {
-        double z = bias + normal.inverseCumulativeProbability(level);
-        return normal.cumulativeProbability(bias + z / (1 - acceleration * z));
-    }
-
-    /** Skewness of the jackknife over examples; those of one cell have the same influence. */
-    private double acceleration(Function<S, Figure> statistic) {
-        double[] weights = snapshot.cellWeights();
-        long[] counts = snapshot.cellCounts();
-        double[] without = new double[weights.length];
-        double sum = 0;
-        double n = 0;
-        for (int c = 0; c < weights.length; c++) {
-            without[c] = Double.NaN;
-            if (counts[c] > 0 && weights[c] > 0) {
-                double[] left = weights.clone();
-                left[c] = counts[c] == 1 ? 0 : left[c] - left[c] / counts[c];
-                without[c] = statistic.apply(snapshot.reweighted(left)).orElse(Double.NaN);
-                if (!Double.isNaN(without[c])) {
-                    sum += counts[c] * without[c];
-                    n += counts[c];
-                }
-            }
-        }
-        double mean = sum / n;
-        double squares = 0;
-        double cubes = 0;
-        for (int c = 0; c < weights.length; c++) {
-            if (!Double.isNaN(without[c])) {
-                double d = mean - without[c];
-                squares += counts[c] * d * d;
-                cubes += counts[c] * d * d * d;
-            }
-        }
-        return squares == 0 ? 0 : cubes / (6 * Math.pow(squares, 1.5));
-    }
-
-    /** Linear interpolation between order statistics (Hyndman and Fan's type 7). */
-    static double quantile(double[] sorted, double level) {
-        double position = level * (sorted.length - 1);
-        int below = (int) Math.floor(position);
-        int above = Math.min(below + 1, sorted.length - 1);
-        double share = position - below;
-        return share == 0 ? sorted[below] : sorted[below] + share * (sorted[above] - sorted[below]);
+        return distribution(statistic).interval(confidence, method);
     }
 
     @Override

@@ -1,0 +1,134 @@
+package io.fairlora.metrics.report;
+
+import io.fairlora.metrics.Group;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/** A report's figures as rows of text, the first row a heading; renderers give them their form. */
+final class Tables {
+    private static final List<String> COLUMNS =
+            List.of(
+                    "base_rate",
+                    "selection_rate",
+                    "true_positive_rate",
+                    "false_positive_rate",
+                    "precision",
+                    "accuracy",
+                    "balanced_accuracy",
+                    "roc_auc",
+                    "expected_calibration_error");
+
+    private Tables() {}
+
+    static List<List<String>> groups(FairnessReport report) {
+        List<String> columns = COLUMNS.stream().filter(report.overall()::containsKey).toList();
+        List<List<String>> rows = new ArrayList<>();
+        List<String> header = new ArrayList<>(List.of("group", "count"));
+        header.addAll(columns);
+        rows.add(header);
+        rows.add(row("overall", report.count(), report.overall(), columns));
+        for (GroupFigures group : report.byGroup()) {
+            rows.add(
+                    group.suppressed()
+                            ? List.of(group.group().toString(), count(group.count()), "suppressed")
+                            : row(
+                                    group.group().toString(),
+                                    group.count(),
+                                    group.figures(),
+                                    columns));
+        }
+        return rows;
+    }
+
+    private static List<String> row(
+            String name, long count, Map<String, Estimate> figures, List<String> columns) {
+        List<String> row = new ArrayList<>(List.of(name, count(count)));
+        for (String column : columns) {
+            Estimate estimate = figures.get(column);
+            row.add(estimate == null ? "" : (value(estimate) + " " + interval(estimate)).strip());
+        }
+        return row;
+    }
+
+    static List<List<String>> metrics(String title, Map<String, Estimate> metrics) {
+        List<List<String>> rows = new ArrayList<>();
+        boolean tested = metrics.values().stream().anyMatch(e -> e.significance().isPresent());
+        rows.add(
+                tested
+                        ? List.of(title, "value", "interval", "p", "if fair", "groups")
+                        : List.of(title, "value", "interval", "groups"));
+        metrics.forEach(
+                (name, estimate) -> {
+                    List<String> row =
+                            new ArrayList<>(List.of(name, value(estimate), interval(estimate)));
+                    if (tested) {
+                        row.add(estimate.significance().map(s -> p(s.pValue())).orElse(""));
+                        row.add(
+                                estimate.significance()
+                                        .map(s -> number(s.expectedIfFair()))
+                                        .orElse(""));
+                    }
+                    row.add(
+                            estimate.figure()
+                                    .reason()
+                                    .orElseGet(
+                                            () ->
+                                                    estimate.groups().stream()
+                                                            .map(Group::toString)
+                                                            .collect(Collectors.joining(" / "))));
+                    rows.add(row);
+                });
+        return rows;
+    }
+
+    /** All notes of a report, each once: its own, then those of its figures. */
+    static Set<String> notes(FairnessReport report) {
+        Set<String> notes = new LinkedHashSet<>(report.notes());
+        report.metrics().values().forEach(e -> notes.addAll(e.notes()));
+        return notes;
+    }
+
+    static String count(long count) {
+        return String.format(Locale.ROOT, "%,d", count);
+    }
+
+    static String number(double value) {
+        return String.format(Locale.ROOT, "%.4f", value);
+    }
+
+    private static String p(double value) {
+        return value < 0.001 ? "<0.001" : String.format(Locale.ROOT, "%.3f", value);
+    }
+
+    private static String value(Estimate estimate) {
+        return estimate.figure().isDefined() ? number(estimate.figure().value()) : "undefined";
+    }
+
+    private static String interval(Estimate estimate) {
+        return estimate.interval()
+                .map(i -> "[" + number(i.low()) + ", " + number(i.high()) + "]")
+                .orElse("");
+    }
+
+    static String origin(FairnessReport report) {
+        Provenance provenance = report.provenance();
+        String settings =
+                provenance.settings().entrySet().stream()
+                        .map(e -> e.getKey() + " " + e.getValue())
+                        .collect(Collectors.joining(", "));
+        return count(report.count())
+                + " examples, "
+                + report.byGroup().size()
+                + " groups; "
+                + provenance.created()
+                + ", FairLoRA "
+                + provenance.libraryVersion()
+                + "; "
+                + settings;
+    }
+}
