@@ -36,18 +36,18 @@ public final class MarkdownRenderer {
         StringBuilder text = new StringBuilder();
         text.append("# Fairness report: ");
         text.append(ESCAPER.escape(report.provenance().subject())).append("\n\n");
-        text.append(ESCAPER.escape(Tables.origin(report))).append("\n\n");
+        text.append(ESCAPER.escape(ReportTables.origin(report))).append("\n\n");
         text.append("## Groups\n\n");
-        appendTable(text, Tables.groups(report));
+        appendTable(text, ReportTables.groups(report));
         text.append("\n## Fairness\n\n");
-        appendTable(text, Tables.metrics("metric", report.metrics()));
+        appendTable(text, ReportTables.metrics("metric", report.metrics()));
         if (!report.extras().isEmpty()) {
             text.append("\n## Further figures\n\n");
-            appendTable(text, Tables.metrics("figure", report.extras()));
+            appendTable(text, ReportTables.metrics("figure", report.extras()));
         }
-        if (!Tables.notes(report).isEmpty()) {
+        if (!ReportTables.notes(report).isEmpty()) {
             text.append("\n## Notes\n\n");
-            Tables.notes(report)
+            ReportTables.notes(report)
                     .forEach(n -> text.append("- ").append(ESCAPER.escape(n)).append('\n'));
         }
         return text.toString();

@@ -18,16 +18,16 @@ public final class TextRenderer {
     public static String render(FairnessReport report) {
         StringBuilder text = new StringBuilder();
         text.append("Fairness report: ").append(report.provenance().subject()).append('\n');
-        text.append(Tables.origin(report)).append("\n\n");
-        appendTable(text, Tables.groups(report));
+        text.append(ReportTables.origin(report)).append("\n\n");
+        appendTable(text, ReportTables.groups(report));
         text.append('\n');
-        appendTable(text, Tables.metrics("metric", report.metrics()));
+        appendTable(text, ReportTables.metrics("metric", report.metrics()));
         if (!report.extras().isEmpty()) {
             text.append('\n');
-            appendTable(text, Tables.metrics("further figure", report.extras()));
+            appendTable(text, ReportTables.metrics("further figure", report.extras()));
         }
         text.append('\n');
-        Tables.notes(report).forEach(note -> text.append("note: ").append(note).append('\n'));
+        ReportTables.notes(report).forEach(note -> text.append("note: ").append(note).append('\n'));
         return text.toString().stripTrailing() + "\n";
     }
 

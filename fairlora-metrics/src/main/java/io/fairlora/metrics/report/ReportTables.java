@@ -9,8 +9,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/** A report's figures as rows of text, the first row a heading; renderers give them their form. */
-final class Tables {
+/** A report's figures as rows of text, to which renderers give their form. */
+public final class ReportTables {
     private static final List<String> COLUMNS =
             List.of(
                     "base_rate",
@@ -23,9 +23,16 @@ final class Tables {
                     "roc_auc",
                     "expected_calibration_error");
 
-    private Tables() {}
+    private ReportTables() {}
 
-    static List<List<String>> groups(FairnessReport report) {
+    /**
+     * The figures of everybody and of each group.
+     *
+     * @param report a report
+     * @return a heading, a row for everybody, a row for each group; that of a suppressed group is
+     *     shorter
+     */
+    public static List<List<String>> groups(FairnessReport report) {
         List<String> columns = COLUMNS.stream().filter(report.overall()::containsKey).toList();
         List<List<String>> rows = new ArrayList<>();
         List<String> header = new ArrayList<>(List.of("group", "count"));
@@ -55,7 +62,14 @@ final class Tables {
         return row;
     }
 
-    static List<List<String>> metrics(String title, Map<String, Estimate> metrics) {
+    /**
+     * Figures with their intervals, tests and groups.
+     *
+     * @param title heading of the first column
+     * @param metrics estimates by name
+     * @return a heading and a row for each estimate
+     */
+    public static List<List<String>> metrics(String title, Map<String, Estimate> metrics) {
         List<List<String>> rows = new ArrayList<>();
         boolean tested = metrics.values().stream().anyMatch(e -> e.significance().isPresent());
         rows.add(
@@ -86,19 +100,24 @@ final class Tables {
         return rows;
     }
 
-    /** All notes of a report, each once: its own, then those of its figures. */
-    static Set<String> notes(FairnessReport report) {
+    /**
+     * All notes of a report, each once: its own, then those of its figures.
+     *
+     * @param report a report
+     * @return the notes in order
+     */
+    public static Set<String> notes(FairnessReport report) {
         Set<String> notes = new LinkedHashSet<>(report.notes());
         report.metrics().values().forEach(e -> notes.addAll(e.notes()));
         return notes;
     }
 
-    static String count(long count) {
+    private static String count(long count) {
         return String.format(Locale.ROOT, "%,d", count);
     }
 
-    static String number(double value) {
-        return String.format(Locale.ROOT, "%.4f", value);
+    private static String number(double value) {
+        return String.format(Locale.ROOT, "%.3f", value);
     }
 
     private static String p(double value) {
@@ -115,7 +134,13 @@ final class Tables {
                 .orElse("");
     }
 
-    static String origin(FairnessReport report) {
+    /**
+     * Where a report comes from.
+     *
+     * @param report a report
+     * @return one line: size, time, version, settings
+     */
+    public static String origin(FairnessReport report) {
         Provenance provenance = report.provenance();
         String settings =
                 provenance.settings().entrySet().stream()
