@@ -10,71 +10,51 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** The stable JSON form of a confusion accumulator. */
+/** Parts of the stable JSON form of accumulators. */
 final class AccumulatorJson {
-    private static final String FORMAT = "fairlora-group-confusion/1";
     private static final ObjectMapper MAPPER = new ObjectMapper();
-    private static final String[] PARTS = {
-        "weights", "weights_low", "squared_weights", "squared_weights_low"
-    };
 
     private AccumulatorJson() {}
 
-    static String write(
-            List<String> classes, List<Group> groups, long[] counts, @Nullable WeightSums weights) {
+    static ObjectNode begin(String format, List<Group> groups) {
         ObjectNode root = MAPPER.createObjectNode();
-        root.put("format", FORMAT);
-        ArrayNode classNodes = root.putArray("classes");
-        classes.forEach(classNodes::add);
-        writeGroups(root.putArray("groups"), groups);
-        ArrayNode countNodes = root.putArray("counts");
-        for (long count : counts) {
-            countNodes.add(count);
-        }
-        if (weights != null) {
-            double[][] parts = weights.parts();
-            for (int i = 0; i < PARTS.length; i++) {
-                ArrayNode values = root.putArray(PARTS[i]);
-                for (double value : parts[i]) {
-                    values.add(value);
-                }
-            }
-        }
-        return root.toString();
-    }
-
-    static void writeGroups(ArrayNode target, List<Group> groups) {
+        root.put("format", format);
+        ArrayNode nodes = root.putArray("groups");
         for (Group group : groups) {
-            ObjectNode node = target.addObject();
+            ObjectNode node = nodes.addObject();
             group.attributes().forEach(node::put);
         }
+        return root;
     }
 
-    static GroupConfusion read(String json) {
-        JsonNode root = parse(json, FORMAT);
-        List<String> classes = new ArrayList<>();
-        root.path("classes").forEach(c -> classes.add(c.asText()));
-        List<Group> groups = readGroups(root.path("groups"));
-        int cells = groups.size() * classes.size() * classes.size();
-        double[] counted = numbers(root, "counts", cells);
-        long[] counts = new long[cells];
-        for (int i = 0; i < cells; i++) {
-            JsonNode count = root.path("counts").get(i);
-            if (!count.canConvertToLong() || !count.isIntegralNumber() || counted[i] < 0) {
-                throw new IllegalArgumentException(
-                        "counts[" + i + "] is " + count + ", expected a whole number of 0 or more");
-            }
-            counts[i] = count.asLong();
+    static void putTexts(ObjectNode node, String name, List<String> texts) {
+        ArrayNode nodes = node.putArray(name);
+        texts.forEach(nodes::add);
+    }
+
+    static void putCounts(ObjectNode node, String name, long[] counts) {
+        ArrayNode values = node.putArray(name);
+        for (long count : counts) {
+            values.add(count);
         }
-        WeightSums weights = null;
-        if (root.has(PARTS[0])) {
-            double[][] parts = new double[PARTS.length][];
-            for (int i = 0; i < PARTS.length; i++) {
-                parts[i] = numbers(root, PARTS[i], cells);
-            }
-            weights = WeightSums.ofParts(parts);
+    }
+
+    /** Both parts of each sum, so that reading restores the exact state. */
+    static void putSums(ObjectNode node, String name, CompensatedSums sums) {
+        putNumbers(node, name, sums.high());
+        putNumbers(node, name + "_low", sums.low());
+    }
+
+    static void putWeights(ObjectNode node, WeightSums weights) {
+        putSums(node, "weights", weights.weights());
+        putSums(node, "squared_weights", weights.squares());
+    }
+
+    private static void putNumbers(ObjectNode node, String name, double[] numbers) {
+        ArrayNode values = node.putArray(name);
+        for (double number : numbers) {
+            values.add(number);
         }
-        return new GroupConfusion(classes, groups, counts, weights);
     }
 
     static JsonNode parse(String json, String format) {
@@ -93,9 +73,9 @@ final class AccumulatorJson {
         return root;
     }
 
-    static List<Group> readGroups(JsonNode nodes) {
+    static List<Group> groups(JsonNode root) {
         List<Group> groups = new ArrayList<>();
-        for (JsonNode node : nodes) {
+        for (JsonNode node : root.path("groups")) {
             ImmutableMap.Builder<String, String> attributes = ImmutableMap.builder();
             node.properties().forEach(e -> attributes.put(e.getKey(), e.getValue().asText()));
             groups.add(Group.of(attributes.buildOrThrow()));
@@ -103,20 +83,74 @@ final class AccumulatorJson {
         return groups;
     }
 
+    static List<String> texts(JsonNode root, String name) {
+        List<String> texts = new ArrayList<>();
+        root.path(name).forEach(node -> texts.add(node.asText()));
+        return texts;
+    }
+
+    static long[] counts(JsonNode root, String name, int length) {
+        JsonNode nodes = array(root, name, length);
+        long[] counts = new long[length];
+        for (int i = 0; i < length; i++) {
+            JsonNode count = nodes.get(i);
+            if (!count.isIntegralNumber() || !count.canConvertToLong() || count.asLong() < 0) {
+                throw new IllegalArgumentException(
+                        name
+                                + "["
+                                + i
+                                + "] is "
+                                + count
+                                + ", expected a whole number of 0 or more");
+            }
+            counts[i] = count.asLong();
+        }
+        return counts;
+    }
+
     static double[] numbers(JsonNode root, String name, int length) {
+        JsonNode nodes = array(root, name, length);
+        double[] values = new double[length];
+        for (int i = 0; i < length; i++) {
+            values[i] = nodes.get(i).isNumber() ? nodes.get(i).asDouble() : Double.NaN;
+            if (!Double.isFinite(values[i])) {
+                throw new IllegalArgumentException(
+                        name + "[" + i + "] is " + nodes.get(i) + ", expected a finite number");
+            }
+        }
+        return values;
+    }
+
+    static CompensatedSums sums(JsonNode root, String name, int length) {
+        return CompensatedSums.of(
+                numbers(root, name, length), numbers(root, name + "_low", length));
+    }
+
+    static @Nullable WeightSums weights(JsonNode root, int length) {
+        if (!root.has("weights")) {
+            return null;
+        }
+        CompensatedSums weights = sums(root, "weights", length);
+        CompensatedSums squares = sums(root, "squared_weights", length);
+        for (int i = 0; i < length; i++) {
+            if (weights.sum(i) < 0 || squares.sum(i) < 0) {
+                throw new IllegalArgumentException(
+                        "weights["
+                                + i
+                                + "] is "
+                                + Math.min(weights.sum(i), squares.sum(i))
+                                + ", expected a number of 0 or more");
+            }
+        }
+        return new WeightSums(weights, squares);
+    }
+
+    private static JsonNode array(JsonNode root, String name, int length) {
         JsonNode nodes = root.path(name);
         if (!nodes.isArray() || nodes.size() != length) {
             throw new IllegalArgumentException(
                     name + " has " + nodes.size() + " numbers, expected " + length);
         }
-        double[] values = new double[length];
-        for (int i = 0; i < length; i++) {
-            if (!nodes.get(i).isNumber()) {
-                throw new IllegalArgumentException(
-                        name + "[" + i + "] is " + nodes.get(i) + ", expected a number");
-            }
-            values[i] = nodes.get(i).asDouble();
-        }
-        return values;
+        return nodes;
     }
 }

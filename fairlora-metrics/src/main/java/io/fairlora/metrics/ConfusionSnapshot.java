@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Groups are in their natural order. Rates use the weights; group sizes and tests use the
  * counts. Without weights both are the same.
  */
-public final class ConfusionSnapshot implements Serializable {
+public final class ConfusionSnapshot implements Resamplable<ConfusionSnapshot>, Serializable {
     @Serial private static final long serialVersionUID = 1L;
 
     private final ImmutableList<String> classes;
@@ -367,50 +367,43 @@ public final class ConfusionSnapshot implements Serializable {
     }
 
     /**
-     * The cells as a flat array, for resampling.
+     * The same examples with weight 1 each.
      *
-     * @return examples by (group, label, prediction), the prediction fastest
+     * @return this if there are no weights
      */
+    public ConfusionSnapshot unweighted() {
+        return weights == null
+                ? this
+                : new ConfusionSnapshot(classes, groups, index, counts, null, null);
+    }
+
+    /** Examples by (group, label, prediction), the prediction fastest. */
+    @Override
     public long[] cellCounts() {
         return counts.clone();
     }
 
-    /**
-     * The weights as a flat array, for resampling.
-     *
-     * @return sums of weights by (group, label, prediction), the prediction fastest
-     */
+    @Override
     public double[] cellWeights() {
         return weights == null ? Arrays.stream(counts).asDoubleStream().toArray() : weights.clone();
     }
 
-    /**
-     * The squared weights as a flat array, for the variance of resampled sums.
-     *
-     * @return sums of squared weights by (group, label, prediction), the prediction fastest
-     */
+    @Override
     public double[] cellSquaredWeights() {
         return squares == null ? Arrays.stream(counts).asDoubleStream().toArray() : squares.clone();
     }
 
-    /**
-     * The same examples with other weights: a bootstrap replicate. Counts, and with them which
-     * groups are large enough, stay as they are.
-     *
-     * @param weights sums of weights in the order of {@link #cellWeights}
-     * @return the replicate
-     * @throws IllegalArgumentException if the number of cells differs
-     */
-    public ConfusionSnapshot reweighted(double[] weights) {
-        if (weights.length != counts.length) {
+    @Override
+    public ConfusionSnapshot reweighted(double[] newWeights) {
+        if (newWeights.length != counts.length) {
             throw new IllegalArgumentException(
                     "found "
-                            + weights.length
+                            + newWeights.length
                             + " weights, expected one for each of "
                             + counts.length
                             + " cells");
         }
-        return new ConfusionSnapshot(classes, groups, index, counts, weights.clone(), squares);
+        return new ConfusionSnapshot(classes, groups, index, counts, newWeights.clone(), squares);
     }
 
     @Override

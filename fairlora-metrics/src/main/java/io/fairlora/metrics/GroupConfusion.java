@@ -1,6 +1,8 @@
 package io.fairlora.metrics;
 
 import ai.djl.ndarray.NDArray;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.google.common.collect.ImmutableList;
 import java.io.Serial;
 import java.io.Serializable;
@@ -26,6 +28,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class GroupConfusion implements Serializable {
     @Serial private static final long serialVersionUID = 1L;
+
+    private static final String FORMAT = "fairlora-group-confusion/1";
 
     private final ImmutableList<String> classes;
     private final ArrayList<Group> groups = new ArrayList<>();
@@ -183,22 +187,7 @@ public final class GroupConfusion implements Serializable {
     public void add(int[] labels, int[] predictions, int[] groups) {
         checkLengths(labels.length, predictions.length, groups.length, labels.length);
         long[] batch = new long[counts.length];
-        int k = classes.size();
-        int known = this.groups.size();
-        for (int i = 0; i < labels.length; i++) {
-            int label = labels[i];
-            int prediction = predictions[i];
-            int group = groups[i];
-            if (label < 0
-                    || label >= k
-                    || prediction < 0
-                    || prediction >= k
-                    || group < 0
-                    || group >= known) {
-                throw badRow(label, prediction, group, i);
-            }
-            batch[(group * k + label) * k + prediction]++;
-        }
+        count(labels, predictions, groups, 0, labels.length, batch);
         addCounts(batch);
     }
 
@@ -245,9 +234,55 @@ public final class GroupConfusion implements Serializable {
      */
     public void add(NDArray labels, NDArray predictions, NDArray groups) {
         checkLengths(labels.size(), predictions.size(), groups.size(), labels.size());
-        addCounts(
-                HostArrays.countCells(
-                        labels, predictions, groups, classes.size(), this.groups.size()));
+        long[] batch = new long[counts.length];
+        if (HostArrays.isOnHost(labels)) {
+            HostArrays.forEachBlock(
+                    labels,
+                    predictions,
+                    groups,
+                    (y, p, g, start, length) -> count(y, p, g, start, length, batch));
+        } else {
+            countOnDevice(labels, predictions, groups, batch);
+        }
+        addCounts(batch);
+    }
+
+    /** Counts rows whose positions in the whole batch begin at {@code start}. */
+    private void count(
+            int[] labels, int[] predictions, int[] groups, int start, int length, long[] batch) {
+        int k = classes.size();
+        int known = this.groups.size();
+        for (int i = 0; i < length; i++) {
+            int label = labels[i];
+            int prediction = predictions[i];
+            int group = groups[i];
+            if (label < 0
+                    || label >= k
+                    || prediction < 0
+                    || prediction >= k
+                    || group < 0
+                    || group >= known) {
+                throw badRow(label, prediction, group, start + i);
+            }
+            batch[(group * k + label) * k + prediction]++;
+        }
+    }
+
+    /** Counts where the arrays are; on a code out of range, reads them to name the position. */
+    void countOnDevice(NDArray labels, NDArray predictions, NDArray groups, long[] batch) {
+        long[] found =
+                HostArrays.countOnDevice(
+                        labels, predictions, groups, classes.size(), this.groups.size());
+        if (found[batch.length] > 0) {
+            count(
+                    HostArrays.codes(labels, "label"),
+                    HostArrays.codes(predictions, "prediction"),
+                    HostArrays.codes(groups, "group"),
+                    0,
+                    Math.toIntExact(labels.size()),
+                    batch);
+        }
+        System.arraycopy(found, 0, batch, 0, batch.length);
     }
 
     /**
@@ -263,9 +298,9 @@ public final class GroupConfusion implements Serializable {
     public void add(NDArray labels, NDArray predictions, NDArray groups, NDArray weights) {
         checkLengths(labels.size(), predictions.size(), groups.size(), weights.size());
         add(
-                HostArrays.codes(labels, "labels"),
-                HostArrays.codes(predictions, "predictions"),
-                HostArrays.codes(groups, "groups"),
+                HostArrays.codes(labels, "label"),
+                HostArrays.codes(predictions, "prediction"),
+                HostArrays.codes(groups, "group"),
                 HostArrays.doubles(weights));
     }
 
@@ -285,7 +320,7 @@ public final class GroupConfusion implements Serializable {
         WeightSums theirWeights =
                 other.weights == null
                         ? (weights == null ? null : WeightSums.ofCounts(theirs))
-                        : other.weights.copy();
+                        : other.weights.resized(theirs.length);
         int[] target = new int[other.groups.size()];
         for (int g = 0; g < target.length; g++) {
             target[g] = codeOf(other.groups.get(g));
@@ -341,8 +376,8 @@ public final class GroupConfusion implements Serializable {
             System.arraycopy(counts, from, sortedCounts, g * size, size);
             for (int c = 0; c < size; c++) {
                 if (weights != null && sortedWeights != null && sortedSquares != null) {
-                    sortedWeights[g * size + c] = weights.sum(from + c);
-                    sortedSquares[g * size + c] = weights.sumOfSquares(from + c);
+                    sortedWeights[g * size + c] = weights.weights().sum(from + c);
+                    sortedSquares[g * size + c] = weights.squares().sum(from + c);
                 }
             }
         }
@@ -362,7 +397,13 @@ public final class GroupConfusion implements Serializable {
      * @return a JSON object
      */
     public String toJson() {
-        return AccumulatorJson.write(classes, groups, counts, weights);
+        ObjectNode root = AccumulatorJson.begin(FORMAT, groups);
+        AccumulatorJson.putTexts(root, "classes", classes);
+        AccumulatorJson.putCounts(root, "counts", counts);
+        if (weights != null) {
+            AccumulatorJson.putWeights(root, weights);
+        }
+        return root.toString();
     }
 
     /**
@@ -374,7 +415,15 @@ public final class GroupConfusion implements Serializable {
      *     found
      */
     public static GroupConfusion fromJson(String json) {
-        return AccumulatorJson.read(json);
+        JsonNode root = AccumulatorJson.parse(json, FORMAT);
+        List<String> classes = AccumulatorJson.texts(root, "classes");
+        List<Group> groups = AccumulatorJson.groups(root);
+        int cells = groups.size() * classes.size() * classes.size();
+        return new GroupConfusion(
+                classes,
+                groups,
+                AccumulatorJson.counts(root, "counts", cells),
+                AccumulatorJson.weights(root, cells));
     }
 
     private static void checkLengths(long labels, long predictions, long groups, long weights) {

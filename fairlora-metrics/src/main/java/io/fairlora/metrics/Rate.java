@@ -138,6 +138,18 @@ public enum Rate {
     }
 
     /**
+     * The sum of the examples that count.
+     *
+     * @param cells a confusion matrix
+     * @return the numerator
+     * @throws IllegalStateException if this is no proportion
+     */
+    public double numerator(BinaryConfusion cells) {
+        checkProportion();
+        return numerator.of(cells);
+    }
+
+    /**
      * The sum over which the share is taken.
      *
      * @param cells a confusion matrix
@@ -145,9 +157,13 @@ public enum Rate {
      * @throws IllegalStateException if this is no proportion
      */
     public double denominator(BinaryConfusion cells) {
-        if (!isProportion()) {
-            throw new IllegalStateException(key + " is not a proportion: it has no denominator");
-        }
+        checkProportion();
         return denominator.of(cells);
+    }
+
+    private void checkProportion() {
+        if (!isProportion()) {
+            throw new IllegalStateException(key + " is not a proportion of examples");
+        }
     }
 }

@@ -2,42 +2,22 @@ package io.fairlora.metrics;
 
 import java.io.Serial;
 import java.io.Serializable;
-import java.util.Arrays;
 
-/**
- * Sums of weights and of their squares by cell, each as an unevaluated pair of doubles (Knuth's
- * two-sum; Dekker 1971), accurate to about 1e-30, so that the order of adding and merging does not
- * show after rounding to one double.
- */
+/** Sums of weights and of their squares by cell. */
 final class WeightSums implements Serializable {
     @Serial private static final long serialVersionUID = 1L;
 
-    private final double[] high;
-    private final double[] low;
-    private final double[] squareHigh;
-    private final double[] squareLow;
+    private final CompensatedSums weights;
+    private final CompensatedSums squares;
 
-    private WeightSums(double[] high, double[] low, double[] squareHigh, double[] squareLow) {
-        this.high = high;
-        this.low = low;
-        this.squareHigh = squareHigh;
-        this.squareLow = squareLow;
+    WeightSums(CompensatedSums weights, CompensatedSums squares) {
+        this.weights = weights;
+        this.squares = squares;
     }
 
     /** Sums over examples of weight 1. */
     static WeightSums ofCounts(long[] counts) {
-        double[] ones = Arrays.stream(counts).asDoubleStream().toArray();
-        return new WeightSums(ones, new double[ones.length], ones.clone(), new double[ones.length]);
-    }
-
-    /** Sums in the form of {@link #parts}. */
-    static WeightSums ofParts(double[][] parts) {
-        return new WeightSums(parts[0], parts[1], parts[2], parts[3]);
-    }
-
-    /** High and low parts of the sums, then of the sums of squares. */
-    double[][] parts() {
-        return new double[][] {high.clone(), low.clone(), squareHigh.clone(), squareLow.clone()};
+        return new WeightSums(CompensatedSums.ofCounts(counts), CompensatedSums.ofCounts(counts));
     }
 
     static void check(double weight, int row) {
@@ -51,57 +31,31 @@ final class WeightSums implements Serializable {
         }
     }
 
-    WeightSums copy() {
-        return resized(high.length);
+    WeightSums resized(int cells) {
+        return new WeightSums(weights.resized(cells), squares.resized(cells));
     }
 
-    WeightSums resized(int length) {
-        return new WeightSums(
-                Arrays.copyOf(high, length),
-                Arrays.copyOf(low, length),
-                Arrays.copyOf(squareHigh, length),
-                Arrays.copyOf(squareLow, length));
+    CompensatedSums weights() {
+        return weights;
+    }
+
+    CompensatedSums squares() {
+        return squares;
     }
 
     void add(int cell, double weight) {
-        accumulate(high, low, cell, weight, 0);
-        double square = weight * weight;
-        accumulate(squareHigh, squareLow, cell, square, Math.fma(weight, weight, -square));
+        weights.add(cell, weight);
+        squares.addSquare(cell, weight);
     }
 
     /** Adds {@code count} examples of weight 1. */
     void addOnes(int cell, long count) {
-        accumulate(high, low, cell, (double) count, 0);
-        accumulate(squareHigh, squareLow, cell, (double) count, 0);
+        weights.add(cell, (double) count);
+        squares.add(cell, (double) count);
     }
 
     void add(int cell, WeightSums other, int otherCell) {
-        accumulate(high, low, cell, other.high[otherCell], other.low[otherCell]);
-        accumulate(
-                squareHigh,
-                squareLow,
-                cell,
-                other.squareHigh[otherCell],
-                other.squareLow[otherCell]);
-    }
-
-    double sum(int cell) {
-        return high[cell] + low[cell];
-    }
-
-    double sumOfSquares(int cell) {
-        return squareHigh[cell] + squareLow[cell];
-    }
-
-    private static void accumulate(
-            double[] high, double[] low, int cell, double addHigh, double addLow) {
-        double a = high[cell];
-        double sum = a + addHigh;
-        double part = sum - a;
-        double error = (a - (sum - part)) + (addHigh - part);
-        double rest = low[cell] + addLow + error;
-        double total = sum + rest;
-        high[cell] = total;
-        low[cell] = rest - (total - sum);
+        weights.add(cell, other.weights, otherCell);
+        squares.add(cell, other.squares, otherCell);
     }
 }

@@ -9,13 +9,23 @@ public sealed interface Comparison {
      * The largest rate of any group against the smallest: differences are max - min, ratios min /
      * max (Fairlearn's {@code between_groups}).
      */
-    record BetweenGroups() implements Comparison {}
+    record BetweenGroups() implements Comparison {
+        @Override
+        public String toString() {
+            return "between groups";
+        }
+    }
 
     /**
      * Each group against everybody, itself included: differences are the largest |rate - overall|,
      * ratios the smallest of rate / overall and overall / rate (Fairlearn's {@code to_overall}).
      */
-    record ToOverall() implements Comparison {}
+    record ToOverall() implements Comparison {
+        @Override
+        public String toString() {
+            return "to overall";
+        }
+    }
 
     /**
      * Each group against one group: the signed difference rate - reference of largest size, or the
@@ -23,7 +33,12 @@ public sealed interface Comparison {
      *
      * @param group the reference group
      */
-    record ToReference(Group group) implements Comparison {}
+    record ToReference(Group group) implements Comparison {
+        @Override
+        public String toString() {
+            return "to reference " + group;
+        }
+    }
 
     /**
      * The largest rate of any group against the smallest.

@@ -14,9 +14,14 @@ import java.util.Optional;
  * @param interval its confidence interval, where one is defined
  * @param groups the groups that drive it, the worse off first; empty for a figure of one group
  * @param notes what the figure leaves out
+ * @param significance how a difference compares to chance, where it was tested
  */
 public record Estimate(
-        Figure figure, Optional<Interval> interval, List<Group> groups, List<String> notes) {
+        Figure figure,
+        Optional<Interval> interval,
+        List<Group> groups,
+        List<String> notes,
+        Optional<Significance> significance) {
 
     /** Copies the lists. */
     public Estimate {
@@ -31,7 +36,7 @@ public record Estimate(
      * @return the estimate without interval, groups and notes
      */
     public static Estimate of(Figure figure) {
-        return new Estimate(figure, Optional.empty(), List.of(), List.of());
+        return of(figure, Optional.empty());
     }
 
     /**
@@ -42,6 +47,6 @@ public record Estimate(
      * @return the estimate without groups and notes
      */
     public static Estimate of(Figure figure, Optional<Interval> interval) {
-        return new Estimate(figure, interval, List.of(), List.of());
+        return new Estimate(figure, interval, List.of(), List.of(), Optional.empty());
     }
 }

@@ -2,19 +2,12 @@ package io.fairlora.metrics.report;
 
 import com.google.common.collect.ImmutableMap;
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
-import io.fairlora.metrics.BinaryConfusion;
 import io.fairlora.metrics.ConfusionSnapshot;
 import io.fairlora.metrics.Figure;
 import io.fairlora.metrics.Group;
-import io.fairlora.metrics.Rate;
-import io.fairlora.metrics.fairness.Contrast;
-import io.fairlora.metrics.fairness.Criterion;
-import io.fairlora.metrics.fairness.Disparity;
+import io.fairlora.metrics.ScoreSnapshot;
 import io.fairlora.metrics.fairness.FairnessOptions;
 import io.fairlora.metrics.interval.BootstrapMethod;
-import io.fairlora.metrics.interval.Interval;
-import io.fairlora.metrics.interval.PoissonBootstrap;
-import io.fairlora.metrics.interval.ProportionIntervals;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -35,22 +28,6 @@ import org.jspecify.annotations.Nullable;
  * }</pre>
  */
 public final class FairnessAudit {
-    private static final List<Rate> RATES =
-            List.of(
-                    Rate.BASE_RATE,
-                    Rate.SELECTION_RATE,
-                    Rate.TRUE_POSITIVE_RATE,
-                    Rate.FALSE_POSITIVE_RATE,
-                    Rate.TRUE_NEGATIVE_RATE,
-                    Rate.FALSE_NEGATIVE_RATE,
-                    Rate.PRECISION,
-                    Rate.NEGATIVE_PREDICTIVE_VALUE,
-                    Rate.FALSE_DISCOVERY_RATE,
-                    Rate.FALSE_OMISSION_RATE,
-                    Rate.ACCURACY,
-                    Rate.BALANCED_ACCURACY,
-                    Rate.F1);
-
     private final ConfusionSnapshot snapshot;
     private String subject = "predictions";
     private FairnessOptions options = FairnessOptions.DEFAULT;
@@ -59,6 +36,7 @@ public final class FairnessAudit {
     private long seed;
     private BootstrapMethod method = BootstrapMethod.BCA;
     private @Nullable Instant created;
+    private @Nullable ScoreSnapshot scores;
     private final Map<String, Estimate> extras = new LinkedHashMap<>();
 
     private FairnessAudit(ConfusionSnapshot snapshot) {
@@ -84,6 +62,27 @@ public final class FairnessAudit {
     @CanIgnoreReturnValue
     public FairnessAudit subject(String name) {
         subject = name;
+        return this;
+    }
+
+    /**
+     * The scores behind the predictions, for AUC, calibration and curves.
+     *
+     * @param snapshot scores of the same examples; its groups must be among those of the
+     *     predictions
+     * @return this
+     * @throws IllegalArgumentException if a group has no predictions
+     */
+    @CanIgnoreReturnValue
+    public FairnessAudit scores(ScoreSnapshot snapshot) {
+        if (!this.snapshot.groups().containsAll(snapshot.groups())) {
+            throw new IllegalArgumentException(
+                    "scores are of groups "
+                            + snapshot.groups()
+                            + ", expected some of "
+                            + this.snapshot.groups());
+        }
+        scores = snapshot;
         return this;
     }
 
@@ -181,10 +180,8 @@ public final class FairnessAudit {
      * @throws IllegalStateException if a figure is undefined and the options say to fail
      */
     public FairnessReport report() {
-        Optional<PoissonBootstrap> bootstrap =
-                replicates == 0
-                        ? Optional.empty()
-                        : Optional.of(PoissonBootstrap.of(snapshot, replicates, seed));
+        AuditFigures figures = new AuditFigures(options, confidence, method, replicates, seed);
+        Optional<AuditFigures.Scores> scored = Optional.ofNullable(scores).map(figures::resampled);
         List<String> notes = new ArrayList<>();
         List<GroupFigures> byGroup = new ArrayList<>();
         for (Group group : snapshot.groups()) {
@@ -200,36 +197,14 @@ public final class FairnessAudit {
                                 + options.minimumGroupSize()
                                 + "; its rates are not shown and take no part in comparisons");
             }
-            byGroup.add(
-                    new GroupFigures(
-                            group,
-                            count,
-                            suppressed,
-                            suppressed ? Map.of() : figures(Optional.of(group))));
+            Map<String, Estimate> rates =
+                    suppressed ? Map.of() : figuresOf(figures, scored, Optional.of(group));
+            byGroup.add(new GroupFigures(group, count, suppressed, rates));
         }
-        Map<String, Estimate> metrics = new LinkedHashMap<>();
-        for (Criterion criterion : Criterion.values()) {
-            for (Contrast contrast : Contrast.values()) {
-                Disparity disparity = criterion.measure(snapshot, contrast, options);
-                Optional<Interval> interval =
-                        bootstrap.flatMap(
-                                b ->
-                                        b.interval(
-                                                s ->
-                                                        criterion
-                                                                .measure(s, contrast, options)
-                                                                .figure(),
-                                                confidence,
-                                                method));
-                metrics.put(
-                        criterion.key(contrast),
-                        new Estimate(
-                                disparity.figure(),
-                                interval,
-                                disparity.groups(),
-                                disparity.notes()));
-            }
-        }
+        Map<String, Estimate> metrics = figures.metrics(snapshot);
+        scored.ifPresent(s -> metrics.putAll(figures.metrics(s)));
+        List<GroupCurves> curves = scored.map(s -> figures.curves(s.snapshot())).orElse(List.of());
+        notes.addAll(figures.findings(snapshot));
         return new FairnessReport(
                 new Provenance(
                         subject,
@@ -237,38 +212,20 @@ public final class FairnessAudit {
                         Provenance.currentVersion(),
                         settings()),
                 snapshot.count(),
-                figures(Optional.empty()),
+                figuresOf(figures, scored, Optional.empty()),
                 byGroup,
                 metrics,
                 extras,
+                curves,
                 notes);
     }
 
-    private Map<String, Estimate> figures(Optional<Group> group) {
-        Map<String, Estimate> figures = new LinkedHashMap<>();
-        for (Rate rate : RATES) {
-            Figure figure =
-                    group.isPresent() ? snapshot.rate(rate, group.get()) : snapshot.rate(rate);
-            figures.put(rate.key(), Estimate.of(figure, wilson(rate, figure, group)));
-        }
-        return figures;
-    }
-
-    /**
-     * Wilson's interval; with weights, over Kish's effective number of examples (sum w)^2 / sum
-     * w^2.
-     */
-    private Optional<Interval> wilson(Rate rate, Figure figure, Optional<Group> group) {
-        if (!figure.isDefined() || !rate.isProportion() || !snapshot.isBinary()) {
-            return Optional.empty();
-        }
-        BinaryConfusion cells =
-                group.map(snapshot::confusion).orElseGet(snapshot::overallConfusion);
-        BinaryConfusion squares =
-                group.map(snapshot::squaredConfusion).orElseGet(snapshot::overallSquaredConfusion);
-        double sum = rate.denominator(cells);
-        double trials = sum * sum / rate.denominator(squares);
-        return Optional.of(ProportionIntervals.wilson(figure.value() * trials, trials, confidence));
+    private Map<String, Estimate> figuresOf(
+            AuditFigures figures, Optional<AuditFigures.Scores> scored, Optional<Group> group) {
+        Map<String, Estimate> result = figures.rates(snapshot, group);
+        scored.filter(s -> group.isEmpty() || s.snapshot().groups().contains(group.get()))
+                .ifPresent(s -> result.putAll(figures.measures(s, group)));
+        return result;
     }
 
     private Map<String, String> settings() {

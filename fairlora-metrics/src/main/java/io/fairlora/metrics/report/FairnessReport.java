@@ -9,7 +9,8 @@ import java.util.Map;
 
 /**
  * The result of an audit: aggregate figures with their uncertainty, and nothing about a single
- * example. An immutable value; {@link TextRenderer} and {@link JsonFormat} turn it into text.
+ * example. An immutable value; {@link TextRenderer}, {@link MarkdownRenderer} and {@link
+ * JsonFormat} turn it into text.
  *
  * @param provenance what was audited, when, with which version and settings
  * @param count the examples audited
@@ -17,6 +18,7 @@ import java.util.Map;
  * @param byGroup the groups in order, those too small included as suppressed
  * @param metrics comparisons of groups and measures of inequality, by name
  * @param extras figures from elsewhere, by name, such as {@code linear_probe_accuracy}
+ * @param curves ROC and calibration by group, where scores were audited
  * @param notes what a reader must know to read the figures right
  */
 public record FairnessReport(
@@ -26,6 +28,7 @@ public record FairnessReport(
         List<GroupFigures> byGroup,
         Map<String, Estimate> metrics,
         Map<String, Estimate> extras,
+        List<GroupCurves> curves,
         List<String> notes) {
 
     /** Copies the lists and maps. */
@@ -34,6 +37,7 @@ public record FairnessReport(
         byGroup = ImmutableList.copyOf(byGroup);
         metrics = ImmutableMap.copyOf(metrics);
         extras = ImmutableMap.copyOf(extras);
+        curves = ImmutableList.copyOf(curves);
         notes = ImmutableList.copyOf(notes);
     }
 

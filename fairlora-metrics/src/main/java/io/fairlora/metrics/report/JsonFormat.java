@@ -10,7 +10,9 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.google.common.collect.ImmutableMap;
 import io.fairlora.metrics.Figure;
 import io.fairlora.metrics.Group;
+import io.fairlora.metrics.RocPoint;
 import io.fairlora.metrics.interval.Interval;
+import io.fairlora.metrics.report.GroupCurves.CalibrationPoint;
 import java.time.Instant;
 import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
@@ -54,6 +56,9 @@ public final class JsonFormat {
         }
         root.set("metrics", estimates(report.metrics()));
         root.set("extras", estimates(report.extras()));
+        if (!report.curves().isEmpty()) {
+            putCurves(root.putArray("curves"), report.curves());
+        }
         ArrayNode notes = root.putArray("notes");
         report.notes().forEach(notes::add);
         try {
@@ -111,6 +116,14 @@ public final class JsonFormat {
         estimate.figure().reason().ifPresent(reason -> node.put("undefined", reason));
         ArrayNode groups = node.putArray("groups");
         estimate.groups().forEach(g -> groups.add(group(g)));
+        estimate.significance()
+                .ifPresent(
+                        s -> {
+                            node.put("p_value", s.pValue());
+                            node.put("p_value_exact", s.exact());
+                            node.put("expected_if_fair", s.expectedIfFair());
+                            node.put("bias_corrected", s.biasCorrected());
+                        });
         if (!estimate.notes().isEmpty()) {
             ArrayNode notes = node.putArray("notes");
             estimate.notes().forEach(notes::add);
@@ -186,6 +199,7 @@ public final class JsonFormat {
                 groups,
                 readEstimates(root.get("metrics")),
                 readEstimates(root.path("extras")),
+                readCurves(root.path("curves")),
                 readTexts(root.path("notes")));
     }
 
@@ -218,22 +232,19 @@ public final class JsonFormat {
 
     private static Map<String, Estimate> readEstimates(JsonNode node) {
         Map<String, Estimate> estimates = new LinkedHashMap<>();
-        node.properties()
-                .forEach(
-                        e -> {
-                            JsonNode value = e.getValue();
-                            List<Group> groups = new ArrayList<>();
-                            value.path("groups").forEach(g -> groups.add(readGroup(g)));
-                            estimates.put(
-                                    e.getKey(),
-                                    new Estimate(
-                                            readFigure(
-                                                    value.path("value"), value.path("undefined")),
-                                            readInterval(value),
-                                            groups,
-                                            readTexts(value.path("notes"))));
-                        });
+        node.properties().forEach(e -> estimates.put(e.getKey(), readEstimate(e.getValue())));
         return estimates;
+    }
+
+    private static Estimate readEstimate(JsonNode node) {
+        List<Group> groups = new ArrayList<>();
+        node.path("groups").forEach(g -> groups.add(readGroup(g)));
+        return new Estimate(
+                readFigure(node.path("value"), node.path("undefined")),
+                readInterval(node),
+                groups,
+                readTexts(node.path("notes")),
+                readSignificance(node));
     }
 
     private static Figure readFigure(JsonNode value, JsonNode undefined) {
@@ -250,6 +261,64 @@ public final class JsonFormat {
                                 node.path("high").asDouble(),
                                 node.path("confidence").asDouble(0.95)))
                 : Optional.empty();
+    }
+
+    private static Optional<Significance> readSignificance(JsonNode node) {
+        return node.has("p_value")
+                ? Optional.of(
+                        new Significance(
+                                node.path("p_value").asDouble(),
+                                node.path("p_value_exact").asBoolean(),
+                                node.path("expected_if_fair").asDouble(),
+                                node.path("bias_corrected").asDouble()))
+                : Optional.empty();
+    }
+
+    private static void putCurves(ArrayNode target, List<GroupCurves> curves) {
+        for (GroupCurves curve : curves) {
+            ObjectNode node = target.addObject();
+            node.set("group", group(curve.group()));
+            ArrayNode roc = node.putArray("roc");
+            for (RocPoint point : curve.roc()) {
+                // JSON has no infinity: the first point, which selects nobody, has no threshold.
+                ArrayNode values = roc.addArray();
+                values.add(point.falsePositiveRate()).add(point.truePositiveRate());
+                if (Double.isFinite(point.threshold())) {
+                    values.add(point.threshold());
+                }
+            }
+            ArrayNode calibration = node.putArray("calibration");
+            for (CalibrationPoint point : curve.calibration()) {
+                ObjectNode bin = calibration.addObject();
+                bin.put("mean_score", point.meanScore());
+                bin.put("count", point.count());
+                bin.set("observed", estimate(point.observed()));
+            }
+        }
+    }
+
+    private static List<GroupCurves> readCurves(JsonNode nodes) {
+        List<GroupCurves> curves = new ArrayList<>();
+        for (JsonNode node : nodes) {
+            List<RocPoint> roc = new ArrayList<>();
+            for (JsonNode point : node.path("roc")) {
+                roc.add(
+                        new RocPoint(
+                                point.path(0).asDouble(),
+                                point.path(1).asDouble(),
+                                point.path(2).asDouble(Double.POSITIVE_INFINITY)));
+            }
+            List<CalibrationPoint> calibration = new ArrayList<>();
+            for (JsonNode bin : node.path("calibration")) {
+                calibration.add(
+                        new CalibrationPoint(
+                                bin.path("mean_score").asDouble(),
+                                readEstimate(bin.path("observed")),
+                                bin.path("count").asLong()));
+            }
+            curves.add(new GroupCurves(readGroup(node.path("group")), roc, calibration));
+        }
+        return curves;
     }
 
     private static List<String> readTexts(JsonNode node) {
