@@ -5,6 +5,8 @@ import static com.google.common.base.Preconditions.checkArgument;
 import com.google.common.primitives.Ints;
 import io.fairlora.lora.InputSpec;
 import io.fairlora.lora.Interpolation;
+import io.fairlora.party.AuditImages;
+import io.fairlora.party.SensitiveImages;
 import io.fairlora.training.ImageReadException;
 import io.fairlora.training.Images;
 import io.fairlora.training.TaskImages;
@@ -204,6 +206,40 @@ public class FaceDataset {
     public final TaskImages task(String attribute) {
         LabelColumn column = complete(attribute);
         return TaskImages.of(images, column.toArray(), column.classes());
+    }
+
+    /**
+     * The fairness auditor's data: the images with one attribute as the sensitive one.
+     *
+     * @param attribute one of {@link #attributes()} that has classes
+     * @return the images and the attribute, which nobody but an auditor can read back
+     * @throws IllegalArgumentException if there is no such attribute, it is a plain number, or it
+     *     is not known for some face (see {@link #labelled})
+     */
+    public final SensitiveImages sensitive(String attribute) {
+        LabelColumn column = complete(attribute);
+        return SensitiveImages.of(attribute, images, column.toArray(), column.classes());
+    }
+
+    /**
+     * What an auditor measures on: the images with task and sensitive attribute.
+     *
+     * @param task one of {@link #attributes()} that has classes
+     * @param sensitive another
+     * @return the images and both, which nobody but an auditor can read back
+     * @throws IllegalArgumentException if there is no such attribute, it is a plain number, or it
+     *     is not known for some face (see {@link #labelled})
+     */
+    public final AuditImages audit(String task, String sensitive) {
+        LabelColumn label = complete(task);
+        LabelColumn value = complete(sensitive);
+        return AuditImages.of(
+                images,
+                label.toArray(),
+                label.classes(),
+                sensitive,
+                value.toArray(),
+                value.classes());
     }
 
     /**
