@@ -224,14 +224,13 @@ public final class QuickStart implements Callable<Integer> {
                     new CommandLine(this), "--utkface and --celeba exclude each other");
         }
         int auditor = 9 * vit.featureSize();
-        FaceSource.Fractions fractions = new FaceSource.Fractions(.40, .08, .30, .22);
         if (utkFace != null) {
             return FaceSource.utkFace(
                     utkFace,
                     task == null ? "gender" : task,
                     sensitive == null ? "race" : sensitive,
                     correlation,
-                    fractions,
+                    auditor,
                     vit.input());
         }
         if (celebA != null) {
@@ -240,7 +239,7 @@ public final class QuickStart implements Callable<Integer> {
                     task == null ? "Smiling" : task,
                     sensitive == null ? "Male" : sensitive,
                     correlation,
-                    fractions,
+                    auditor,
                     vit.input());
         }
         return FaceSource.synthetic(

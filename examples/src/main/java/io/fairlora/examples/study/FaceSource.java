@@ -133,7 +133,7 @@ public interface FaceSource {
      * @param task {@code gender}, {@code race} or {@code age} (40 and older)
      * @param sensitive another of them
      * @param correlation planted in training; {@code null} leaves nature's
-     * @param fractions of the faces for each part
+     * @param auditorImages what the auditor needs at least, for an eraser
      * @param input the size of the images
      * @return the source
      */
@@ -142,7 +142,7 @@ public interface FaceSource {
             String task,
             String sensitive,
             @Nullable Double correlation,
-            Fractions fractions,
+            int auditorImages,
             InputSpec input) {
         UtkFace faces = UtkFace.builder().setRoot(root).optAgeThreshold(40).build();
         return real(
@@ -151,7 +151,7 @@ public interface FaceSource {
                 attribute(task),
                 attribute(sensitive),
                 correlation,
-                fractions,
+                auditorImages,
                 input);
     }
 
@@ -166,7 +166,7 @@ public interface FaceSource {
      * @param task one of the 40 attributes
      * @param sensitive another
      * @param correlation planted in training; {@code null} leaves nature's
-     * @param fractions of the faces for each part
+     * @param auditorImages what the auditor needs at least, for an eraser
      * @param input the size of the images
      * @return the source
      */
@@ -175,21 +175,11 @@ public interface FaceSource {
             String task,
             String sensitive,
             @Nullable Double correlation,
-            Fractions fractions,
+            int auditorImages,
             InputSpec input) {
         CelebA faces = CelebA.builder().setRoot(root).build();
-        return real("CelebA", faces, task, sensitive, correlation, fractions, input);
+        return real("CelebA", faces, task, sensitive, correlation, auditorImages, input);
     }
-
-    /**
-     * What part of the faces goes where; together at most 1.
-     *
-     * @param train of the developer's training
-     * @param validation of its validation
-     * @param auditor of the auditor
-     * @param test of the test
-     */
-    record Fractions(double train, double validation, double auditor, double test) {}
 
     private static FaceSource real(
             String set,
@@ -197,9 +187,11 @@ public interface FaceSource {
             String task,
             String sensitive,
             @Nullable Double correlation,
-            Fractions fractions,
+            int auditorImages,
             InputSpec input) {
         FaceDataset faces = cached(all.labelled(task, sensitive), input);
+        double auditor = Math.max(0.3, (double) auditorImages / faces.size());
+        double rest = 1 - auditor;
         return new FaceSource() {
             @Override
             public Parts parts(long seed) {
@@ -213,11 +205,7 @@ public interface FaceSource {
                                                 ? CellLaw.natural()
                                                 : CellLaw.correlatedAlongNature(correlation))
                                 .law(BiasedSplit.Part.AUDITOR, CellLaw.natural())
-                                .fractions(
-                                        fractions.train(),
-                                        fractions.auditor(),
-                                        fractions.validation(),
-                                        fractions.test())
+                                .fractions(0.57 * rest, auditor, 0.11 * rest, 0.31 * rest)
                                 .seed(seed);
                 if (correlation == null && hasEmptyCell(faces.labels(task), sensitive)) {
                     // Nature has no such face at all: a balanced part cannot be had.
