@@ -119,19 +119,22 @@ public final class LocalAuditor implements FairnessAuditor {
     @Override
     public LoraAdapter counterUpdate(CounterUpdateRequest request) {
         try (CounterUpdate update = new CounterUpdate(backbone, request)) {
-            return update.run(some(sensitive.data(), request.seed(), request.round()));
+            // An eraser needs more images than a head does.
+            int wanted =
+                    request.objective() == CounterUpdateRequest.Objective.ERASED_FEATURES
+                            ? Math.max(
+                                    probeExamples, LinearErasers.minimum(backbone.featureSize()))
+                            : probeExamples;
+            return update.run(some(wanted, request.seed(), request.round()));
         }
     }
 
-    /**
-     * At most {@link #probeExamples} of the images, but enough for an eraser, drawn by the seed.
-     */
-    private TaskImages some(TaskImages data, long seed, int round) {
-        int wanted = Math.max(probeExamples, LinearErasers.minimum(backbone.featureSize()));
-        if (data.size() <= wanted) {
-            return data;
-        }
-        return data.select(Arrays.copyOf(EpochOrder.of(data.size(), seed, -round), wanted));
+    /** At most so many of the auditor's images, drawn by seed and round. */
+    private TaskImages some(int wanted, long seed, int round) {
+        TaskImages data = sensitive.data();
+        return data.size() <= wanted
+                ? data
+                : data.select(Arrays.copyOf(EpochOrder.of(data.size(), seed, -round), wanted));
     }
 
     @Override
@@ -206,7 +209,7 @@ public final class LocalAuditor implements FairnessAuditor {
                             .subject(candidate.name())
                             .options(FairnessOptions.DEFAULT.withMinimumGroupSize(minimumGroupSize))
                             .bootstrap(BootstrapMethod.PERCENTILE, replicates, 0);
-            TaskImages known = some(sensitive.data(), 0, 0);
+            TaskImages known = some(probeExamples, 0, 0);
             NDArray knownFeatures = erased(candidate, model.features(known.images(), scope));
             figures.extra(
                     "linear_probe_accuracy", Figure.of(probe(knownFeatures, known, features)));
@@ -331,7 +334,8 @@ public final class LocalAuditor implements FairnessAuditor {
         /**
          * How many images a probe and the private head of a counter-update are fitted on.
          *
-         * @param value at least 1, 1024 by default; raised to what an eraser needs
+         * @param value at least 1, 1024 by default; DISTILL takes what an eraser needs if
+         *     that is more
          * @return this
          */
         @CanIgnoreReturnValue

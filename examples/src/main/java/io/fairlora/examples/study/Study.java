@@ -6,6 +6,7 @@ import io.fairlora.strategy.DebiasStrategy;
 import io.fairlora.training.TrainingListener;
 import io.fairlora.training.TrainingSettings;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -20,7 +21,8 @@ import java.util.concurrent.Future;
  * @param strategies what to compare; the reweighing that sees s comes on top
  * @param lora the adapter
  * @param settings the training; each seed replaces its seed
- * @param seeds how many seeds, from 1
+ * @param firstSeed the first seed
+ * @param seeds how many seeds from there
  * @param workers how many run at a time, each on a thread of its own
  * @param probeExamples how many images the auditor fits a probe on
  */
@@ -30,9 +32,13 @@ public record Study(
         List<DebiasStrategy> strategies,
         LoraConfig lora,
         TrainingSettings settings,
+        long firstSeed,
         int seeds,
         int workers,
         int probeExamples) {
+
+    /** The strategies of a seed are dealt out to so many tasks, so that no worker idles at the end. */
+    private static final int LANES = 2;
 
     /** Told when a run begins, moves on and ends; from several threads at once. */
     public interface Listener {
@@ -59,14 +65,18 @@ public record Study(
         try {
             Meter meter = new Meter(listener, seeds * (strategies.size() + 1));
             List<Future<List<Outcome>>> futures = new ArrayList<>();
-            for (int seed = 1; seed <= seeds; seed++) {
-                long current = seed;
-                futures.add(executor.submit(() -> runSeed(current, meter)));
+            for (int i = 0; i < seeds; i++) {
+                long seed = firstSeed + i;
+                for (int lane = 0; lane < LANES; lane++) {
+                    int own = lane;
+                    futures.add(executor.submit(() -> runLane(seed, own, meter)));
+                }
             }
             List<Outcome> outcomes = new ArrayList<>();
             for (Future<List<Outcome>> future : futures) {
                 outcomes.addAll(get(future));
             }
+            outcomes.sort(Comparator.comparingInt(outcome -> position(outcome.strategy())));
             return outcomes;
         } finally {
             executor.shutdownNow();
@@ -84,7 +94,16 @@ public record Study(
         }
     }
 
-    private List<Outcome> runSeed(long seed, Meter meter) {
+    private int position(String name) {
+        int i = 0;
+        while (i < strategies.size() && !strategies.get(i).name().equals(name)) {
+            i++;
+        }
+        return i;
+    }
+
+    /** Every second strategy of one seed; the reweighing counts as the last. */
+    private List<Outcome> runLane(long seed, int lane, Meter meter) {
         List<Outcome> outcomes = new ArrayList<>();
         try (SeedRun run =
                 new SeedRun(
@@ -93,12 +112,15 @@ public record Study(
                         lora,
                         settings.withSeed(seed),
                         probeExamples)) {
-            for (DebiasStrategy strategy : strategies) {
-                outcomes.add(run.run(strategy, meter.run(seed, strategy.name())));
+            for (int i = lane; i <= strategies.size(); i += LANES) {
+                if (i == strategies.size()) {
+                    outcomes.add(run.reweighing(meter.run(seed, SeedRun.REWEIGHING)));
+                } else {
+                    DebiasStrategy strategy = strategies.get(i);
+                    outcomes.add(run.run(strategy, meter.run(seed, strategy.name())));
+                }
                 meter.end();
             }
-            outcomes.add(run.reweighing(meter.run(seed, SeedRun.REWEIGHING)));
-            meter.end();
         }
         return outcomes;
     }
