@@ -148,7 +148,8 @@ public final class QuickStart implements Callable<Integer> {
         return new CommandLine(new QuickStart())
                 .setExecutionExceptionHandler(
                         (e, commandLine, result) -> {
-                            // What is wrong with the input is one sentence; a defect keeps its trace.
+                            // What is wrong with the input is one sentence; a defect keeps its
+                            // trace.
                             if (e instanceof IllegalArgumentException || e instanceof IOException) {
                                 commandLine.getErr().println("error: " + e.getMessage());
                                 return CommandLine.ExitCode.SOFTWARE;

@@ -101,8 +101,7 @@ public interface FaceSource {
                                 .build();
                 FaceDataset data =
                         FaceDataset.of(faces.images())
-                                .withAttribute(
-                                        name(task), faces.classes(task), faces.labels(task))
+                                .withAttribute(name(task), faces.classes(task), faces.labels(task))
                                 .withAttribute(
                                         name(sensitive),
                                         faces.classes(sensitive),
@@ -122,8 +121,7 @@ public interface FaceSource {
     }
 
     private static FaceDataset cached(FaceDataset faces, InputSpec input) {
-        return faces.withImages(
-                CachedImages.read(faces.images(), input, 2, 1L << 30, count -> {}));
+        return faces.withImages(CachedImages.read(faces.images(), input, 2, 1L << 30, count -> {}));
     }
 
     /**

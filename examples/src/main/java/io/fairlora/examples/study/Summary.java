@@ -121,8 +121,8 @@ public record Summary(
     }
 
     /**
-     * With probability p a uniform coin decides: accuracy a becomes (1 - p) a + p / classes, and every
-     * difference of rates shrinks by 1 - p.
+     * With probability p a uniform coin decides: accuracy a becomes (1 - p) a + p / classes, and
+     * every difference of rates shrinks by 1 - p.
      */
     private static Map<String, Double> coin(
             List<Outcome> own, Map<Long, Outcome> erm, int classes) {
