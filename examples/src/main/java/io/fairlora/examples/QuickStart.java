@@ -199,7 +199,7 @@ public final class QuickStart implements Callable<Integer> {
                     Locale.ROOT,
                     "%nA linear probe reads s from the frozen backbone at %.3f."
                             + " ERASE sends a map that tells where s lies; all else is adapters.%n",
-                    summaries.get(0).metrics().get("linear_probe_accuracy_frozen").mean());
+                    summaries.get(0).metric("linear_probe_accuracy_frozen").mean());
             if (json != null) {
                 Files.writeString(
                         json, StudyTable.json(summaries, settings).toPrettyString() + "\n");

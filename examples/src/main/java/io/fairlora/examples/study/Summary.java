@@ -98,6 +98,22 @@ public record Summary(
         return summaries;
     }
 
+    /**
+     * One figure.
+     *
+     * @param name such as {@code demographic_parity_difference}
+     * @return its mean and interval
+     * @throws IllegalArgumentException if there is none of that name
+     */
+    public Interval metric(String name) {
+        Interval interval = metrics.get(name);
+        if (interval == null) {
+            throw new IllegalArgumentException(
+                    "no figure " + name + ", expected one of " + metrics.keySet());
+        }
+        return interval;
+    }
+
     private static double[] values(List<Outcome> outcomes, String metric) {
         return outcomes.stream().mapToDouble(o -> value(o, metric)).toArray();
     }

@@ -1,0 +1,71 @@
+package io.fairlora.examples;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.fairlora.examples.study.Summary;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The main job, cut short: one seed, one epoch, three strategies. */
+class QuickStartTest {
+
+    @TempDir private Path folder;
+
+    @Test
+    void comparesStrategiesAndWritesThemAsJson() throws Exception {
+        Path json = folder.resolve("out.json");
+        List<Summary> summaries =
+                QuickStart.runExample(
+                        new String[] {
+                            "--seeds", "1",
+                            "--epochs", "1",
+                            "--strategies", "ERM,ORTH,ERASE",
+                            "--json", json.toString()
+                        });
+        assertThat(summaries)
+                .extracting(Summary::strategy)
+                .containsExactly("ERM", "ORTH", "ERASE", "REWEIGH");
+        Summary erm = summaries.get(0);
+        Summary erase = summaries.get(2);
+        assertThat(erm.crossed().rounds()).isZero();
+        assertThat(summaries.get(1).crossed().adapters()).isEqualTo(1);
+        assertThat(erase.crossed().erasers()).isEqualTo(1);
+        assertThat(erm.metric("linear_probe_accuracy").mean()).isGreaterThan(0.9);
+        assertThat(erase.metric("linear_probe_accuracy").mean()).isBetween(0.35, 0.65);
+        assertThat(erm.metric("demographic_parity_difference").mean())
+                .isGreaterThan(erase.metric("demographic_parity_difference").mean());
+
+        JsonNode root = new ObjectMapper().readTree(json.toFile());
+        JsonNode orth = root.path("strategies").path(1);
+        assertThat(orth.path("name").asText()).isEqualTo("ORTH");
+        JsonNode accuracy = orth.path("metrics").path("accuracy");
+        assertThat(accuracy.path("mean").isNumber()).isTrue();
+        assertThat(accuracy.path("low").isNull()).isTrue(); // one seed has no interval
+        assertThat(accuracy.path("vs_erm").path("mean").asDouble())
+                .isEqualTo(
+                        accuracy.path("mean").asDouble() - erm.metric("accuracy").mean());
+        assertThat(root.path("settings").path("correlation").asText()).isEqualTo("0.9");
+    }
+
+    @Test
+    void badInputIsOneSentence() {
+        assertThatThrownBy(() -> QuickStart.runExample(new String[] {"--strategies", "MAGIC"}))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("no strategy MAGIC, expected one of [ERM, UNL");
+        assertThatThrownBy(() -> QuickStart.runExample(new String[] {"--task", "beard"}))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("synthetic faces have no attribute beard");
+        assertThatThrownBy(
+                        () ->
+                                QuickStart.runExample(
+                                        new String[] {"--utkface", folder.toString()}))
+                .hasMessageContaining(folder.toString());
+        assertThatThrownBy(() -> QuickStart.runExample(new String[] {"--image-size", "96"}))
+                .hasMessage("--image-size is 96, the backbone takes 64 pixels");
+    }
+}
