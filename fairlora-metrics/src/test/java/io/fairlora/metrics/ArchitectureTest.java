@@ -13,7 +13,7 @@ import com.tngtech.archunit.core.importer.ImportOption;
 import org.junit.jupiter.api.Test;
 
 class ArchitectureTest {
-    private final JavaClasses classes =
+    private static final JavaClasses CLASSES =
             new ClassFileImporter()
                     .withImportOption(new ImportOption.DoNotIncludeTests())
                     .importPackages("io.fairlora.metrics");
@@ -40,8 +40,8 @@ class ArchitectureTest {
                 .mayNotBeAccessedByAnyLayer()
                 .whereLayer("evaluator")
                 .mayNotBeAccessedByAnyLayer()
-                .check(classes);
-        slices().matching("io.fairlora.metrics.(*)..").should().beFreeOfCycles().check(classes);
+                .check(CLASSES);
+        slices().matching("io.fairlora.metrics.(*)..").should().beFreeOfCycles().check(CLASSES);
     }
 
     @Test
@@ -59,7 +59,7 @@ class ArchitectureTest {
                 .haveNameNotMatching(".*\\.HostArrays(\\$.*)?")
                 .should()
                 .callMethodWhere(reads.forSubtype())
-                .check(classes);
+                .check(CLASSES);
     }
 
     @Test
@@ -68,6 +68,6 @@ class ArchitectureTest {
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage("ai.djl.pytorch..")
-                .check(classes);
+                .check(CLASSES);
     }
 }
