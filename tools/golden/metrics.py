@@ -154,7 +154,7 @@ def confusion_line(rng, index):
     }
     benefit = 1 + p - y
     aif = {}
-    for alpha in (-1, 0.5, 1, 2, 3):
+    for alpha in (-1, 0, 0.5, 1, 2, 3):
         aif["gei_%g" % alpha] = attempt(generalized_entropy_index, benefit, alpha=alpha)
     aif["gei_between"] = attempt(
         between_group_generalized_entropy_error, y, p, prot_attr=g, alpha=2

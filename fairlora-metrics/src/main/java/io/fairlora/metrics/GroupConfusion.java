@@ -235,14 +235,18 @@ public final class GroupConfusion implements Serializable {
     public void add(NDArray labels, NDArray predictions, NDArray groups) {
         checkLengths(labels.size(), predictions.size(), groups.size(), labels.size());
         long[] batch = new long[counts.length];
-        if (HostArrays.isOnHost(labels)) {
+        if (!HostArrays.isOnHost(labels)) {
+            countOnDevice(labels, predictions, groups, batch);
+        } else if (!HostArrays.areLongs(labels, predictions, groups)
+                || !HostArrays.countLongs(
+                        labels, predictions, groups, classes.size(), this.groups.size(), batch)) {
+            // Also names the position of a code that is out of range.
+            Arrays.fill(batch, 0);
             HostArrays.forEachBlock(
                     labels,
                     predictions,
                     groups,
                     (y, p, g, start, length) -> count(y, p, g, start, length, batch));
-        } else {
-            countOnDevice(labels, predictions, groups, batch);
         }
         addCounts(batch);
     }

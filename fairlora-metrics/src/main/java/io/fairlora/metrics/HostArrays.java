@@ -6,13 +6,16 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import java.nio.ByteBuffer;
+import java.nio.DoubleBuffer;
+import java.nio.FloatBuffer;
 import java.nio.IntBuffer;
 import java.nio.LongBuffer;
+import java.util.Arrays;
 
 /** The one place of this module that reads arrays from a device. */
 final class HostArrays {
     /** Elements that are converted at a time, small enough to stay in the first-level cache. */
-    private static final int BLOCK = 1024;
+    private static final int BLOCK = 2048;
 
     /** Elements of the one-hot array on a device, so that a large batch does not fill it. */
     private static final long ONE_HOT_LIMIT = 1L << 26;
@@ -48,6 +51,70 @@ final class HostArrays {
                 consumer.accept(y.block, p.block, g.block, start, length);
             }
         }
+    }
+
+    /** Whether all arrays are of 64-bit integers, as most of PyTorch's codes are. */
+    static boolean areLongs(NDArray... arrays) {
+        return Arrays.stream(arrays).allMatch(a -> a.getDataType() == DataType.INT64);
+    }
+
+    /**
+     * Counts 64-bit codes by (group, label, prediction) without narrowing them first.
+     *
+     * @return whether all codes were in range; if not, the counts are of no use
+     */
+    static boolean countLongs(
+            NDArray labels,
+            NDArray predictions,
+            NDArray groups,
+            int classes,
+            int groupCount,
+            long[] counts) {
+        try (NDArray flatLabels = flat(labels);
+                NDArray flatPredictions = flat(predictions);
+                NDArray flatGroups = flat(groups)) {
+            LongBuffer[] sources = {
+                flatLabels.toByteBuffer(true).asLongBuffer(),
+                flatPredictions.toByteBuffer(true).asLongBuffer(),
+                flatGroups.toByteBuffer(true).asLongBuffer()
+            };
+            long[][] blocks = new long[3][BLOCK];
+            int n = sources[0].remaining();
+            for (int start = 0; start < n; start += BLOCK) {
+                int length = Math.min(BLOCK, n - start);
+                for (int a = 0; a < blocks.length; a++) {
+                    sources[a].get(start, blocks[a], 0, length);
+                }
+                if (!countLongs(blocks, length, classes, groupCount, counts)) {
+                    return false;
+                }
+            }
+        }
+        return true;
+    }
+
+    private static boolean countLongs(
+            long[][] blocks, int length, int classes, int groupCount, long[] counts) {
+        long[] y = blocks[0];
+        long[] p = blocks[1];
+        long[] g = blocks[2];
+        for (int i = 0; i < length; i++) {
+            if (y[i] < 0
+                    || y[i] >= classes
+                    || p[i] < 0
+                    || p[i] >= classes
+                    || g[i] < 0
+                    || g[i] >= groupCount) {
+                return false;
+            }
+            counts[(int) ((g[i] * classes + y[i]) * classes + p[i])]++;
+        }
+        return true;
+    }
+
+    /** A flat view of a contiguous array, a contiguous copy of any other; to be closed. */
+    private static NDArray flat(NDArray array) {
+        return array.reshape(new Shape(array.size()));
     }
 
     /**
@@ -129,78 +196,119 @@ final class HostArrays {
     /** Reads an array of integer codes of any type, in place where it is in host memory. */
     private static final class Codes implements AutoCloseable {
         private final int[] block = new int[BLOCK];
-        private final long[] longs;
         private final NDArray array;
-        private final ByteBuffer bytes;
-        private final IntBuffer ints;
-        private final LongBuffer wide;
-        private final DataType type;
-        private final String what;
+        private final BlockReader reader;
 
         Codes(NDArray source, String what) {
-            // A flat view of a contiguous array, a contiguous copy of any other; closed with this.
-            this.array = source.reshape(new Shape(source.size()));
-            this.bytes = array.toByteBuffer(true);
-            this.type = array.getDataType();
-            this.what = what;
-            this.ints = bytes.asIntBuffer();
-            this.wide = bytes.asLongBuffer();
-            this.longs = type == DataType.INT64 ? new long[BLOCK] : new long[0];
+            this.array = flat(source);
+            this.reader = reader(array.toByteBuffer(true), array.getDataType(), what);
         }
 
         void read(int start, int length) {
-            switch (type) {
-                case INT32 -> ints.get(start, block, 0, length);
-                case INT64 -> {
-                    wide.get(start, longs, 0, length);
-                    for (int i = 0; i < length; i++) {
-                        int code = (int) longs[i];
-                        // What does not fit becomes -1, which is out of every range.
-                        block[i] = code == longs[i] ? code : -1;
-                    }
-                }
-                case INT8, BOOLEAN -> {
-                    for (int i = 0; i < length; i++) {
-                        block[i] = bytes.get(start + i);
-                    }
-                }
-                case UINT8 -> {
-                    for (int i = 0; i < length; i++) {
-                        block[i] = bytes.get(start + i) & 0xff;
-                    }
-                }
-                case FLOAT32 -> {
-                    for (int i = 0; i < length; i++) {
-                        block[i] = whole(bytes.getFloat((start + i) * Float.BYTES), start + i);
-                    }
-                }
-                case FLOAT64 -> {
-                    for (int i = 0; i < length; i++) {
-                        block[i] = whole(bytes.getDouble((start + i) * Double.BYTES), start + i);
-                    }
-                }
-                default ->
-                        throw new IllegalArgumentException(
-                                what
-                                        + " array is of type "
-                                        + type
-                                        + ", expected boolean, int8, uint8, int32, int64, float32"
-                                        + " or float64");
-            }
-        }
-
-        private int whole(double value, int row) {
-            int code = (int) value;
-            if (code != value) {
-                throw new IllegalArgumentException(
-                        what + " at position " + row + " is " + value + ", expected an integer");
-            }
-            return code;
+            reader.read(start, length, block);
         }
 
         @Override
         public void close() {
             array.close();
         }
+    }
+
+    /** Reads a block of an array as integers. */
+    private interface BlockReader {
+        void read(int start, int length, int[] block);
+    }
+
+    private static BlockReader reader(ByteBuffer bytes, DataType type, String what) {
+        switch (type) {
+            case INT32 -> {
+                IntBuffer ints = bytes.asIntBuffer();
+                return (start, length, block) -> ints.get(start, block, 0, length);
+            }
+            case INT64 -> {
+                return longReader(bytes.asLongBuffer());
+            }
+            case INT8, BOOLEAN, UINT8 -> {
+                return byteReader(bytes, type == DataType.UINT8 ? 0xff : -1);
+            }
+            case FLOAT32 -> {
+                return floatReader(bytes.asFloatBuffer(), what);
+            }
+            case FLOAT64 -> {
+                return doubleReader(bytes.asDoubleBuffer(), what);
+            }
+            default ->
+                    throw new IllegalArgumentException(
+                            what
+                                    + " array is of type "
+                                    + type
+                                    + ", expected boolean, int8, uint8, int32, int64, float32 or"
+                                    + " float64");
+        }
+    }
+
+    private static BlockReader longReader(LongBuffer source) {
+        long[] longs = new long[BLOCK];
+        return (start, length, block) -> {
+            source.get(start, longs, 0, length);
+            long bits = 0;
+            for (int i = 0; i < length; i++) {
+                block[i] = (int) longs[i];
+                bits |= longs[i];
+            }
+            if (bits >>> 31 != 0) {
+                for (int i = 0; i < length; i++) {
+                    // What does not fit becomes -1, which is out of every range.
+                    block[i] = block[i] == longs[i] ? block[i] : -1;
+                }
+            }
+        };
+    }
+
+    private static BlockReader byteReader(ByteBuffer source, int mask) {
+        byte[] values = new byte[BLOCK];
+        return (start, length, block) -> {
+            source.get(start, values, 0, length);
+            for (int i = 0; i < length; i++) {
+                block[i] = values[i] & mask;
+            }
+        };
+    }
+
+    private static BlockReader floatReader(FloatBuffer source, String what) {
+        float[] floats = new float[BLOCK];
+        return (start, length, block) -> {
+            source.get(start, floats, 0, length);
+            int rest = 0;
+            for (int i = 0; i < length; i++) {
+                int code = (int) floats[i];
+                block[i] = code;
+                // Zero bits for whole numbers alone; without a branch.
+                rest |= Float.floatToRawIntBits(code - floats[i]);
+            }
+            for (int i = 0; rest != 0 && i < length; i++) {
+                if (block[i] != floats[i]) {
+                    throw notWhole(what, start + i, floats[i]);
+                }
+            }
+        };
+    }
+
+    private static BlockReader doubleReader(DoubleBuffer source, String what) {
+        double[] doubles = new double[BLOCK];
+        return (start, length, block) -> {
+            source.get(start, doubles, 0, length);
+            for (int i = 0; i < length; i++) {
+                block[i] = (int) doubles[i];
+                if (block[i] != doubles[i]) {
+                    throw notWhole(what, start + i, doubles[i]);
+                }
+            }
+        };
+    }
+
+    private static IllegalArgumentException notWhole(String what, int row, double value) {
+        return new IllegalArgumentException(
+                what + " at position " + row + " is " + value + ", expected an integer");
     }
 }

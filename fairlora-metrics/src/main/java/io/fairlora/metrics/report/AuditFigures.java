@@ -62,7 +62,7 @@ record AuditFigures(
                     Rate.F1);
 
     /** Scores are joined to about so many steps before they are resampled. */
-    private static final int RESAMPLED_POINTS = 1000;
+    private static final int RESAMPLED_POINTS = 600;
 
     private static final int ROC_POINTS = 100;
 
@@ -118,7 +118,7 @@ record AuditFigures(
     record Scores(ScoreSnapshot snapshot, Optional<PoissonBootstrap<ScoreSnapshot>> bootstrap) {}
 
     Scores resampled(ScoreSnapshot snapshot) {
-        int perGroup = Math.max(20, RESAMPLED_POINTS / Math.max(1, snapshot.groups().size()));
+        int perGroup = Math.max(30, RESAMPLED_POINTS / Math.max(1, snapshot.groups().size()));
         return new Scores(snapshot, bootstrap(snapshot.coarsened(perGroup)));
     }
 

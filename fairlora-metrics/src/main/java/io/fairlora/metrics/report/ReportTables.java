@@ -57,7 +57,10 @@ public final class ReportTables {
         List<String> row = new ArrayList<>(List.of(name, count(count)));
         for (String column : columns) {
             Estimate estimate = figures.get(column);
-            row.add(estimate == null ? "" : (value(estimate) + " " + interval(estimate)).strip());
+            row.add(
+                    estimate == null
+                            ? ""
+                            : (value(estimate, 3) + " " + interval(estimate, 3)).strip());
         }
         return row;
     }
@@ -79,12 +82,13 @@ public final class ReportTables {
         metrics.forEach(
                 (name, estimate) -> {
                     List<String> row =
-                            new ArrayList<>(List.of(name, value(estimate), interval(estimate)));
+                            new ArrayList<>(
+                                    List.of(name, value(estimate, 4), interval(estimate, 4)));
                     if (tested) {
                         row.add(estimate.significance().map(s -> p(s.pValue())).orElse(""));
                         row.add(
                                 estimate.significance()
-                                        .map(s -> number(s.expectedIfFair()))
+                                        .map(s -> number(s.expectedIfFair(), 4))
                                         .orElse(""));
                     }
                     row.add(
@@ -116,21 +120,23 @@ public final class ReportTables {
         return String.format(Locale.ROOT, "%,d", count);
     }
 
-    private static String number(double value) {
-        return String.format(Locale.ROOT, "%.3f", value);
+    private static String number(double value, int digits) {
+        return String.format(Locale.ROOT, "%." + digits + "f", value);
     }
 
     private static String p(double value) {
         return value < 0.001 ? "<0.001" : String.format(Locale.ROOT, "%.3f", value);
     }
 
-    private static String value(Estimate estimate) {
-        return estimate.figure().isDefined() ? number(estimate.figure().value()) : "undefined";
+    private static String value(Estimate estimate, int digits) {
+        return estimate.figure().isDefined()
+                ? number(estimate.figure().value(), digits)
+                : "undefined";
     }
 
-    private static String interval(Estimate estimate) {
+    private static String interval(Estimate estimate, int digits) {
         return estimate.interval()
-                .map(i -> "[" + number(i.low()) + ", " + number(i.high()) + "]")
+                .map(i -> "[" + number(i.low(), digits) + ", " + number(i.high(), digits) + "]")
                 .orElse("");
     }
 

@@ -11,6 +11,7 @@ import io.fairlora.metrics.GroupConfusion;
 import io.fairlora.metrics.GroupScores;
 import io.fairlora.metrics.fairness.Contrast;
 import io.fairlora.metrics.fairness.Criterion;
+import io.fairlora.metrics.interval.BootstrapMethod;
 import java.time.Instant;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -36,6 +37,7 @@ class FairnessReportTest {
         FairnessAudit audit =
                 FairnessAudit.of(confusion.snapshot())
                         .subject("smiles | <1.2>")
+                        .bootstrap(BootstrapMethod.BCA, 200, 1)
                         .created(Instant.parse("2026-11-25T00:00:00Z"))
                         .extra("linear_probe_accuracy", Figure.of(0.61));
         return scored ? audit.scores(scores.snapshot()).report() : audit.report();
