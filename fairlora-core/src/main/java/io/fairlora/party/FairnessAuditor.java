@@ -29,6 +29,7 @@ public interface FairnessAuditor extends AutoCloseable {
      *
      * @param request the adapter, where to and how far
      * @return the adapter moved, of the same configuration and shapes
+     * @throws RefusedException if the auditor has too few images for the objective
      * @throws IllegalArgumentException if the adapter does not fit the backbone or is not finite
      */
     LoraAdapter counterUpdate(CounterUpdateRequest request);

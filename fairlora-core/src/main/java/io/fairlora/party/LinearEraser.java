@@ -133,6 +133,23 @@ public record LinearEraser(HostTensor u, HostTensor v, HostTensor shift) {
         return shift.size();
     }
 
+    /** The greatest difference of an element of V U from the identity's; 0 for a projection U V. */
+    double distanceFromProjection() {
+        int d = featureSize();
+        int k = Math.toIntExact(v.shape().get(0));
+        double greatest = 0;
+        for (int row = 0; row < k; row++) {
+            for (int column = 0; column < k; column++) {
+                double sum = row == column ? -1 : 0;
+                for (int i = 0; i < d; i++) {
+                    sum += (double) v.get(row * d + i) * u.get(i * k + column);
+                }
+                greatest = Math.max(greatest, Math.abs(sum));
+            }
+        }
+        return greatest;
+    }
+
     /**
      * Erases part of the attribute from features.
      *

@@ -34,8 +34,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * A fairness auditor in the same process, over the same backbone as the developer.
  *
- * <p>Its answers are a function of its data and of the request: it keeps nothing from one request
- * to the next. Its private head never leaves it. Not safe for use from several threads.
+ * <p>Its answers are a function of its data and of the request: nothing of one request enters the
+ * answer to the next. Its private head never leaves it. Not safe for use from several threads.
  */
 public final class LocalAuditor implements FairnessAuditor {
 
@@ -51,8 +51,10 @@ public final class LocalAuditor implements FairnessAuditor {
     private @Nullable LoraAdapter answer;
 
     private LocalAuditor(Builder builder) {
-        backbone = Objects.requireNonNull(builder.backbone, "backbone").fork();
-        sensitive = Objects.requireNonNull(builder.sensitive, "sensitive");
+        backbone = Objects.requireNonNull(builder.backbone, "an auditor needs a backbone").fork();
+        sensitive =
+                Objects.requireNonNull(
+                        builder.sensitive, "an auditor needs images with the sensitive attribute");
         audit = builder.audit;
         offersEraser = builder.offersEraser;
         probeExamples = builder.probeExamples;
@@ -64,6 +66,12 @@ public final class LocalAuditor implements FairnessAuditor {
                 "the auditor's images have the values %s, its audit images %s",
                 sensitive.classes(),
                 audit == null ? null : audit.sensitive().classes());
+        checkArgument(
+                audit == null || audit.sensitive().attribute().equals(sensitive.attribute()),
+                "the auditor's images have the attribute %s, its audit images %s",
+                sensitive.attribute(),
+                audit == null ? null : audit.sensitive().attribute());
+        checkArgument(audit == null || audit.size() > 0, "there is no audit image");
     }
 
     /**
@@ -184,7 +192,8 @@ public final class LocalAuditor implements FairnessAuditor {
      * eraser; and {@code linear_probe_accuracy_frozen}, the same on the frozen backbone.
      *
      * @throws IllegalStateException if the auditor has no audit images
-     * @throws IllegalArgumentException if the candidate's classes are not those of the audit images
+     * @throws IllegalArgumentException if the candidate's classes are not those of the audit
+     *     images, or adapter, head or eraser do not fit the backbone or are not finite
      */
     @Override
     public FairnessReport audit(Candidate candidate) {
@@ -195,6 +204,7 @@ public final class LocalAuditor implements FairnessAuditor {
                 "the candidate's classes are %s, the audit images' are %s",
                 candidate.classes(),
                 task.classes());
+        Received.fits(candidate, backbone.featureSize());
         try (AdaptedModel model =
                         new AdaptedModel(backbone, candidate.adapter(), candidate.head());
                 NDManager scope = backbone.manager().newSubManager()) {
@@ -353,6 +363,7 @@ public final class LocalAuditor implements FairnessAuditor {
          */
         @CanIgnoreReturnValue
         public Builder minimumGroupSize(int value) {
+            checkArgument(value >= 1, "minimum group size must be at least 1, found %s", value);
             minimumGroupSize = value;
             return this;
         }
@@ -365,6 +376,7 @@ public final class LocalAuditor implements FairnessAuditor {
          */
         @CanIgnoreReturnValue
         public Builder replicates(int value) {
+            checkArgument(value >= 0, "replicates must be at least 0, found %s", value);
             replicates = value;
             return this;
         }
@@ -373,6 +385,9 @@ public final class LocalAuditor implements FairnessAuditor {
          * Builds the auditor.
          *
          * @return the auditor, which the caller closes before the backbone
+         * @throws NullPointerException if backbone or sensitive images are missing
+         * @throws IllegalArgumentException if there is no image, or the audit images have another
+         *     attribute or other values of it
          */
         public LocalAuditor build() {
             return new LocalAuditor(this);

@@ -11,6 +11,11 @@ final class Received {
     /** How many times the norm of its own adapter a party accepts. */
     private static final double NORM_FACTOR = 100;
 
+    /** Of U times that of V: far beyond a projection of features that are not all but collinear. */
+    private static final double MAXIMUM_ERASER_NORM = 1e4;
+
+    private static final double PROJECTION_TOLERANCE = 0.01;
+
     private Received() {}
 
     /** Checks that an adapter sent back has the form of the one sent, and sane numbers. */
@@ -61,6 +66,33 @@ final class Received {
         checkArgument(
                 eraser.u().isFinite() && eraser.v().isFinite() && eraser.shift().isFinite(),
                 "the auditor's eraser has numbers that are not finite");
+        double norm = eraser.u().norm() * eraser.v().norm();
+        checkArgument(
+                norm <= MAXIMUM_ERASER_NORM,
+                "the auditor's eraser has the norm %s, at most %s is accepted",
+                norm,
+                MAXIMUM_ERASER_NORM);
+        double off = eraser.distanceFromProjection();
+        checkArgument(
+                off <= PROJECTION_TOLERANCE,
+                "the auditor's eraser is no projection: V U differs from the identity by %s",
+                off);
         return eraser;
+    }
+
+    /** Checks a candidate's eraser, if it has one, against the features. */
+    static Candidate fits(Candidate candidate, int featureSize) {
+        LinearEraser eraser = candidate.eraser();
+        if (eraser != null) {
+            checkArgument(
+                    eraser.featureSize() == featureSize,
+                    "the candidate's eraser maps %s features, the backbone has %s",
+                    eraser.featureSize(),
+                    featureSize);
+            checkArgument(
+                    eraser.u().isFinite() && eraser.v().isFinite() && eraser.shift().isFinite(),
+                    "the candidate's eraser has numbers that are not finite");
+        }
+        return candidate;
     }
 }

@@ -47,6 +47,8 @@ public final class SolutionDeveloper implements AutoCloseable {
      * @param config the adapter's configuration
      * @param settings how it is trained; its seed also makes adapter and head
      * @param provenance what the adapter's card says of how it came to be
+     * @throws IllegalArgumentException if there is no example, all weights are 0, or the
+     *     configuration chooses no layer
      */
     public SolutionDeveloper(
             Backbone backbone,
@@ -57,7 +59,12 @@ public final class SolutionDeveloper implements AutoCloseable {
         this.data = data;
         this.provenance = new LinkedHashMap<>(provenance);
         model = new AdaptedModel(backbone, config, data.classes().size(), settings.seed());
-        loop = new TrainingLoop(model, data, settings);
+        try {
+            loop = new TrainingLoop(model, data, settings);
+        } catch (RuntimeException e) {
+            model.close();
+            throw e;
+        }
     }
 
     /**
@@ -206,8 +213,14 @@ public final class SolutionDeveloper implements AutoCloseable {
      *
      * @param other images and labels of the same classes
      * @return the balanced accuracy, in [0, 1]
+     * @throws IllegalArgumentException if the classes are others
      */
     public double balancedAccuracy(TaskImages other) {
+        checkArgument(
+                other.classes().equals(data.classes()),
+                "the data has the classes %s, the task has %s",
+                other.classes(),
+                data.classes());
         try (NDManager scope = model.backbone().manager().newSubManager()) {
             NDArray features = erased(model.features(other.images(), scope));
             int[] predictions =

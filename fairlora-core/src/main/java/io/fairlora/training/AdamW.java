@@ -6,6 +6,8 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.NDScope;
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.fairlora.ndarray.Autograd;
 import io.fairlora.ndarray.GradientMode;
 import io.fairlora.ndarray.HostTensor;
@@ -62,14 +64,14 @@ public final class AdamW implements AutoCloseable {
         this.beta1 = beta1;
         this.beta2 = beta2;
         this.decay = decay;
-        parameters.forEach(
-                (name, p) ->
-                        slots.put(
-                                name,
-                                new Slot(
-                                        p,
-                                        manager.zeros(p.getShape(), p.getDataType()),
-                                        manager.zeros(p.getShape(), p.getDataType()))));
+        parameters.forEach((name, p) -> slots.put(name, new Slot(p, zeros(p), zeros(p))));
+    }
+
+    private NDArray zeros(NDArray like) {
+        NDArray zeros = manager.zeros(like.getShape(), like.getDataType());
+        // It outlives a scope that happens to be open.
+        NDScope.unregister(zeros);
+        return zeros;
     }
 
     /**
@@ -111,15 +113,16 @@ public final class AdamW implements AutoCloseable {
      * Scales the accumulated gradients down so that their joint Euclidean norm is at most a bound.
      *
      * @param bound positive; infinite leaves the gradients alone
+     * @return the norm before; if it is not finite, the gradients are left alone
      */
-    public void clipGradients(double bound) {
-        if (Double.isInfinite(bound)) {
-            return;
-        }
-        GradientMode.OFF.run(() -> Scope.run(() -> clip(bound)));
+    @CanIgnoreReturnValue
+    public double clipGradients(double bound) {
+        double[] norm = new double[1];
+        GradientMode.OFF.run(() -> Scope.run(() -> norm[0] = clip(bound)));
+        return norm[0];
     }
 
-    private void clip(double bound) {
+    private double clip(double bound) {
         NDList gradients = new NDList();
         NDList squares = new NDList();
         for (Slot slot : slots.values()) {
@@ -130,11 +133,19 @@ public final class AdamW implements AutoCloseable {
             }
         }
         if (squares.isEmpty()) {
-            return;
+            return 0;
         }
         double norm = Math.sqrt(HostTensor.copyOf(NDArrays.stack(squares).sum()).get(0));
-        if (norm > bound) {
+        if (norm > bound && Double.isFinite(norm)) {
             gradients.forEach(g -> g.muli(bound / norm));
+        }
+        return norm;
+    }
+
+    /** Sets the accumulated gradients to zero. */
+    public void zeroGradients() {
+        for (Slot slot : slots.values()) {
+            Autograd.zeroGradient(slot.parameter());
         }
     }
 

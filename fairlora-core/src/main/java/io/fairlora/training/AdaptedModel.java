@@ -1,10 +1,13 @@
 package io.fairlora.training;
 
+import static com.google.common.base.Preconditions.checkArgument;
+
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
 import io.fairlora.lora.Backbone;
 import io.fairlora.lora.InjectedLora;
 import io.fairlora.lora.LoraAdapter;
@@ -58,8 +61,18 @@ public final class AdaptedModel implements AutoCloseable {
      * @param backbone the backbone, which stays the caller's
      * @param adapter the adapter, which becomes the trainable one
      * @param weights the head's weights
+     * @throws IllegalArgumentException if the adapter or the head does not fit the backbone or is
+     *     not finite
      */
     public AdaptedModel(Backbone backbone, LoraAdapter adapter, LinearHead.Weights weights) {
+        checkArgument(
+                weights.features() == backbone.featureSize(),
+                "the head reads %s features, the backbone has %s",
+                weights.features(),
+                backbone.featureSize());
+        checkArgument(
+                weights.weight().isFinite() && weights.bias().isFinite(),
+                "the head has elements that are not finite");
         this.backbone = backbone.fork();
         this.adapter = LoraInjector.attach(this.backbone, adapter, "trained", 1, true);
         head = new LinearHead(this.backbone.manager(), weights, dataType(this.adapter));
@@ -147,6 +160,9 @@ public final class AdaptedModel implements AutoCloseable {
      * @return features (images, D)
      */
     public static NDArray features(Backbone backbone, Images images, NDManager parent) {
+        if (images.size() == 0) {
+            return parent.zeros(new Shape(0, backbone.featureSize()));
+        }
         int[] all = IntStream.range(0, images.size()).toArray();
         Iterator<PixelReader.Pixels> batches =
                 new PixelReader(images, backbone.input())

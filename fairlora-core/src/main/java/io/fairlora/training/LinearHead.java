@@ -4,6 +4,7 @@ import static com.google.common.base.Preconditions.checkArgument;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.NDScope;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.core.Linear;
@@ -66,6 +67,15 @@ public final class LinearHead implements AutoCloseable {
         public int classes() {
             return bias.size();
         }
+
+        /**
+         * The length of the feature vectors.
+         *
+         * @return D
+         */
+        public int features() {
+            return Math.toIntExact(weight.shape().get(1));
+        }
     }
 
     /**
@@ -79,6 +89,8 @@ public final class LinearHead implements AutoCloseable {
         manager = parent.newSubManager();
         weight = weights.weight().toNDArray(manager).toType(dataType, false);
         bias = weights.bias().toNDArray(manager).toType(dataType, false);
+        // They outlive a scope that happens to be open.
+        NDScope.unregister(weight, bias);
     }
 
     /**

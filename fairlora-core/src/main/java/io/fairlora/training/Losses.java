@@ -14,8 +14,8 @@ public final class Losses {
      *
      * @param logits (batch, classes)
      * @param labels y, one class an example
-     * @param weights w, one an example, at least 0, not all 0
-     * @return a scalar
+     * @param weights w, one an example, at least 0
+     * @return a scalar; 0 if all weights are
      */
     public static NDArray crossEntropy(NDArray logits, int[] labels, float[] weights) {
         NDManager scope = logits.getManager();
@@ -29,7 +29,9 @@ public final class Losses {
                         .oneHot(Math.toIntExact(logits.getShape().get(1)))
                         .toType(type, false);
         NDArray chosen = logits.logSoftmax(-1).mul(oneHot).sum(new int[] {1});
-        return chosen.mul(scope.create(weights).toType(type, false)).sum().mul(-1 / total);
+        return chosen.mul(scope.create(weights).toType(type, false))
+                .sum()
+                .mul(total > 0 ? -1 / total : 0);
     }
 
     /**

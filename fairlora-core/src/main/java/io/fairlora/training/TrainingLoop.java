@@ -39,9 +39,10 @@ public final class TrainingLoop implements AutoCloseable {
      * @param model what is trained; it stays the caller's
      * @param data the examples, at least one
      * @param settings how
+     * @throws IllegalArgumentException if there is no example, or all weights are 0
      */
     public TrainingLoop(AdaptedModel model, TaskImages data, TrainingSettings settings) {
-        checkArgument(data.size() > 0, "there is no training example");
+        weights = weights(data, settings);
         this.model = model;
         this.data = data;
         this.settings = settings;
@@ -58,13 +59,23 @@ public final class TrainingLoop implements AutoCloseable {
         schedule =
                 new CosineSchedule(
                         settings.learningRate(), Math.round(settings.warmup() * total), total);
-        weights = data.weights();
+    }
+
+    private static float[] weights(TaskImages data, TrainingSettings settings) {
+        checkArgument(data.size() > 0, "there is no training example");
+        float[] weights = data.weights();
+        double total = 0;
+        for (float weight : weights) {
+            total += weight;
+        }
+        checkArgument(total > 0, "all training examples have the weight 0");
         if (settings.balanceClasses()) {
             float[] balanced = LogisticRegression.balanced(data.labels(), data.classes().size());
             for (int i = 0; i < weights.length; i++) {
                 weights[i] *= balanced[i];
             }
         }
+        return weights;
     }
 
     /**
@@ -103,7 +114,8 @@ public final class TrainingLoop implements AutoCloseable {
      * @throws TrainingStoppedException if the thread is interrupted; the step under way is finished
      *     and the loop can go on from there
      * @throws ImageReadException if an image cannot be read
-     * @throws ArithmeticException if the loss is no longer finite
+     * @throws ArithmeticException if the loss or its gradient is no longer finite; the step under
+     *     way has then changed nothing
      */
     public void run(long until, @Nullable AdapterPenalty penalty, TrainingListener listener) {
         checkArgument(until <= total, "until must be at most %s, found %s", total, until);
@@ -145,29 +157,39 @@ public final class TrainingLoop implements AutoCloseable {
             model.adapter().startDropout(settings.seed() * 0x9E3779B97F4A7C15L + step);
         }
         double[] loss = new double[1];
-        Scope.run(
-                () -> {
-                    try (NDManager scope = model.backbone().manager().newSubManager()) {
-                        NDArray value = GradientMode.ON.get(() -> loss(batch, scope, penalty));
-                        loss[0] = HostTensor.copyOf(value).get(0);
-                        if (!Double.isFinite(loss[0])) {
-                            throw new ArithmeticException(
-                                    "the loss of step "
-                                            + (step + 1)
-                                            + " is "
-                                            + loss[0]
-                                            + ", lower the learning rate");
+        try {
+            Scope.run(
+                    () -> {
+                        try (NDManager scope = model.backbone().manager().newSubManager()) {
+                            NDArray value = GradientMode.ON.get(() -> loss(batch, scope, penalty));
+                            loss[0] = HostTensor.copyOf(value).get(0);
+                            checkFinite("loss", loss[0]);
+                            Autograd.backward(value);
                         }
-                        Autograd.backward(value);
-                    }
-                });
-        if (dropout) {
-            model.adapter().stopDropout();
+                    });
+        } finally {
+            if (dropout) {
+                model.adapter().stopDropout();
+            }
         }
-        optimizer.clipGradients(settings.maxGradientNorm());
+        checkFinite("gradient norm", optimizer.clipGradients(settings.maxGradientNorm()));
         optimizer.step(schedule.at(step));
         step++;
         return loss[0];
+    }
+
+    private void checkFinite(String what, double value) {
+        if (!Double.isFinite(value)) {
+            optimizer.zeroGradients();
+            throw new ArithmeticException(
+                    "the "
+                            + what
+                            + " of step "
+                            + (step + 1)
+                            + " is "
+                            + value
+                            + ", lower the learning rate");
+        }
     }
 
     private NDArray loss(
