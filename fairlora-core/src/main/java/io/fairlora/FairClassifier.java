@@ -37,6 +37,7 @@ public final class FairClassifier implements AutoCloseable {
     private static final String BIAS = "classifier.bias";
     private static final String CLASSES = "classes";
     private static final String NAME = "name";
+    private static final String BACKBONE = "backbone";
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final Candidate candidate;
@@ -97,8 +98,15 @@ public final class FairClassifier implements AutoCloseable {
      *
      * @param data images and labels of the same classes
      * @return the mean over the classes of the part of their images that is predicted right
+     * @throws IllegalArgumentException if the classes are others, or there is no image
      */
     public double balancedAccuracy(TaskImages data) {
+        checkArgument(
+                data.classes().equals(candidate.classes()),
+                "the data has the classes %s, the classifier has %s",
+                data.classes(),
+                candidate.classes());
+        checkArgument(data.size() > 0, "there is no image to measure on");
         return LogisticRegression.balancedAccuracy(
                 data.labels(), predict(data.images()), data.classes().size());
     }
@@ -161,7 +169,7 @@ public final class FairClassifier implements AutoCloseable {
      */
     public static FairClassifier load(Path directory, Backbone backbone) throws IOException {
         LoraAdapter adapter = PeftFormat.read(directory, backbone);
-        String trainedOn = adapter.provenance().get("backbone");
+        String trainedOn = adapter.provenance().get(BACKBONE);
         checkArgument(
                 trainedOn == null || trainedOn.equals(backbone.digest()),
                 "%s was trained on the backbone %s, found %s",
@@ -212,9 +220,16 @@ public final class FairClassifier implements AutoCloseable {
      * @param target a backbone with the weights this classifier was trained on; changed in place,
      *     with everything that shares its weights
      * @return the head to apply to its features
-     * @throws IllegalArgumentException if the adapter does not fit, or a weight would not be finite
+     * @throws IllegalArgumentException if the adapter was trained on another backbone or does not
+     *     fit, or a weight would not be finite; then no weight has changed
      */
     public LinearHead.Weights mergeInto(Backbone target) {
+        String trainedOn = candidate.adapter().provenance().get(BACKBONE);
+        checkArgument(
+                trainedOn == null || trainedOn.equals(target.digest()),
+                "the classifier was trained on the backbone %s, found %s",
+                trainedOn,
+                target.digest());
         AdapterMath.merge(target, candidate.adapter());
         return candidate.servedHead();
     }

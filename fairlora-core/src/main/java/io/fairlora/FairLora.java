@@ -2,6 +2,8 @@ package io.fairlora;
 
 import static com.google.common.base.Preconditions.checkArgument;
 
+import com.google.common.hash.Hasher;
+import com.google.common.hash.Hashing;
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.fairlora.lora.Backbone;
 import io.fairlora.lora.LoraConfig;
@@ -75,9 +77,11 @@ public final class FairLora {
      *
      * @param train the task's images and labels
      * @return the classifier, which the caller closes before the backbone
-     * @throws IllegalArgumentException if the auditor holds another backbone, or sends something
-     *     that does not fit
+     * @throws IllegalArgumentException if there is no training example, the adapter's targets match
+     *     no layer, the auditor holds another backbone or sends something that does not fit, or the
+     *     checkpoint is of another run
      * @throws io.fairlora.party.RefusedException if the auditor declines what the strategy needs
+     * @throws java.io.UncheckedIOException if the checkpoint cannot be read or written
      * @throws TrainingStoppedException if the thread is interrupted; the checkpoint, if there is
      *     one, holds the state
      */
@@ -91,13 +95,14 @@ public final class FairLora {
         try (SolutionDeveloper developer =
                 new SolutionDeveloper(backbone, train, lora, settings, provenance(description))) {
             FineTuning run = new FineTuning(developer, auditor, lora, settings);
-            int done = start(run, train);
+            Map<String, String> identity = identity(train, description);
+            int done = start(run, identity);
             AdapterPenalty penalty = strategy.penalty(run).orElse(null);
             int rounds = strategy.rounds();
             for (int round = done + 1; round <= rounds; round++) {
-                train(run, train, developer.totalSteps() * round / rounds, round, penalty);
+                train(run, identity, developer.totalSteps() * round / rounds, round, penalty);
                 strategy.afterRound(run, round);
-                save(run, train, round);
+                save(run, identity, round);
             }
             strategy.finish(run);
             return new FairClassifier(backbone, developer.candidate(strategy.name()));
@@ -119,28 +124,35 @@ public final class FairLora {
                 train.classes(),
                 validation.classes());
         FairClassifier classifier = fit(train);
-        classifier.note(
-                "validation_balanced_accuracy",
-                Double.toString(classifier.balancedAccuracy(validation)));
-        return classifier;
+        try {
+            classifier.note(
+                    "validation_balanced_accuracy",
+                    Double.toString(classifier.balancedAccuracy(validation)));
+            return classifier;
+        } catch (RuntimeException e) {
+            classifier.close();
+            throw e;
+        }
     }
 
-    private int start(FineTuning run, TaskImages train) {
+    private int start(FineTuning run, Map<String, String> identity) {
         if (checkpoint != null && RunCheckpoint.exists(checkpoint)) {
-            RunCheckpoint saved = RunCheckpoint.read(checkpoint, identity(train), lora);
+            RunCheckpoint saved = RunCheckpoint.read(checkpoint, identity, lora);
             saved.kept().forEach(run::keep);
             run.developer().restore(saved.step(), saved.training());
             strategy.begin(run);
             return saved.rounds();
         }
         strategy.prepare(run);
+        // What the auditor was asked for is not asked for again.
+        save(run, identity, 0);
         strategy.begin(run);
         return 0;
     }
 
     private void train(
             FineTuning run,
-            TaskImages train,
+            Map<String, String> identity,
             long until,
             int round,
             @Nullable AdapterPenalty penalty) {
@@ -149,30 +161,45 @@ public final class FairLora {
             while (developer.step() < until) {
                 long next = Math.min(until, developer.step() + checkpointEvery);
                 developer.trainUntil(next, penalty, listener);
-                save(run, train, round - 1);
+                save(run, identity, round - 1);
             }
         } catch (TrainingStoppedException e) {
-            save(run, train, round - 1);
+            save(run, identity, round - 1);
             throw e;
         }
     }
 
-    private void save(FineTuning run, TaskImages train, int rounds) {
+    private void save(FineTuning run, Map<String, String> identity, int rounds) {
         if (checkpoint != null) {
             SolutionDeveloper developer = run.developer();
             new RunCheckpoint(developer.step(), rounds, developer.state(), run.kept())
-                    .write(checkpoint, identity(train));
+                    .write(checkpoint, identity);
         }
     }
 
-    private Map<String, String> identity(TaskImages train) {
+    private Map<String, String> identity(TaskImages train, AuditorDescription description) {
         Map<String, String> identity = new LinkedHashMap<>();
         identity.put("strategy", strategy.toString());
         identity.put("lora", lora.toString());
         identity.put("settings", settings.toString());
         identity.put("backbone", backbone.digest());
+        identity.put("sensitive attribute", description.attribute());
         identity.put("examples", Integer.toString(train.size()));
+        identity.put("classes", train.classes().toString());
+        identity.put("labels", digest(train));
         return identity;
+    }
+
+    /** Identifies the labels and weights of the examples, in their order. */
+    private static String digest(TaskImages train) {
+        Hasher hasher = Hashing.sha256().newHasher();
+        for (int label : train.labels()) {
+            hasher.putInt(label);
+        }
+        for (float weight : train.weights()) {
+            hasher.putFloat(weight);
+        }
+        return hasher.hash().toString();
     }
 
     private Map<String, String> provenance(AuditorDescription description) {

@@ -62,7 +62,8 @@ record RunCheckpoint(
      *
      * @param run what identifies the run that is to go on
      * @param config the configuration of the kept adapters
-     * @throws IllegalArgumentException if the file is of another run
+     * @throws IllegalArgumentException if the file is of another run or lacks something
+     * @throws UncheckedIOException if the file is missing or malformed
      */
     static RunCheckpoint read(Path file, Map<String, String> run, LoraConfig config) {
         try (SafetensorsFile saved = SafetensorsFile.open(file)) {
@@ -96,14 +97,14 @@ record RunCheckpoint(
                                     new LoraAdapter.Factors(
                                             saved.read(name),
                                             saved.read(key + B),
-                                            Double.parseDouble(number(saved, key))));
+                                            Double.parseDouble(number(file, saved, key))));
                 }
             }
             Map<String, LoraAdapter> adapters = new LinkedHashMap<>();
             kept.forEach((name, layers) -> adapters.put(name, LoraAdapter.of(config, layers)));
             return new RunCheckpoint(
-                    Long.parseLong(number(saved, "step")),
-                    Integer.parseInt(number(saved, "rounds")),
+                    Long.parseLong(number(file, saved, "step")),
+                    Integer.parseInt(number(file, saved, "rounds")),
                     training,
                     adapters);
         } catch (IOException e) {
@@ -111,10 +112,10 @@ record RunCheckpoint(
         }
     }
 
-    private static String number(SafetensorsFile file, String key) {
+    private static String number(Path path, SafetensorsFile file, String key) {
         String value = file.metadata().get(key);
         if (value == null) {
-            throw new IllegalArgumentException("the checkpoint has no " + key);
+            throw new IllegalArgumentException("checkpoint " + path + " has no " + key);
         }
         return value;
     }

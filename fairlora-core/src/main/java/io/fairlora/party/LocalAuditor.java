@@ -51,7 +51,7 @@ public final class LocalAuditor implements FairnessAuditor {
     private @Nullable LoraAdapter answer;
 
     private LocalAuditor(Builder builder) {
-        backbone = Objects.requireNonNull(builder.backbone, "an auditor needs a backbone").fork();
+        Backbone shared = Objects.requireNonNull(builder.backbone, "an auditor needs a backbone");
         sensitive =
                 Objects.requireNonNull(
                         builder.sensitive, "an auditor needs images with the sensitive attribute");
@@ -72,6 +72,7 @@ public final class LocalAuditor implements FairnessAuditor {
                 sensitive.attribute(),
                 audit == null ? null : audit.sensitive().attribute());
         checkArgument(audit == null || audit.size() > 0, "there is no audit image");
+        backbone = shared.fork();
     }
 
     /**

@@ -36,6 +36,10 @@ public record CounterUpdates(
     /** Checks the ranges. */
     public CounterUpdates {
         checkArgument(rounds >= 1, "rounds must be at least 1, found %s", rounds);
+        checkArgument(steps >= 1, "steps must be at least 1, found %s", steps);
+        checkArgument(batchSize >= 1, "batch size must be at least 1, found %s", batchSize);
+        checkArgument(learningRate > 0, "learning rate must be positive, found %s", learningRate);
+        checkArgument(radius > 0, "radius must be positive, found %s", radius);
     }
 
     /**

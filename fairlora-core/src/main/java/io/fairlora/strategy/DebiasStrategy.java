@@ -7,8 +7,9 @@ import java.util.Optional;
  * What happens around the training of the task so that the result is fair.
  *
  * <p>An immutable value: whatever a strategy must remember between two hooks it {@linkplain
- * FineTuning#keep keeps in the run}, which goes into every checkpoint. {@link Strategies} has the
- * ready-made ones.
+ * FineTuning#keep keeps in the run}, which goes into every checkpoint. Its {@code toString} says
+ * all its settings, as a record's does: it stands on the card and tells one run's checkpoint from
+ * another's. {@link Strategies} has the ready-made ones.
  */
 public interface DebiasStrategy {
 

@@ -111,7 +111,9 @@ public record Orthogonality(Space space, boolean normalized, double lambda, int 
      * @param adapter the trainable adapter
      * @param path the layer
      * @param sensitive the auditor's adapter
-     * @return a scalar
+     * @return a scalar, owned by the adapter's manager as is all that is made on the way; see
+     *     {@link io.fairlora.ndarray.Scope}
+     * @throws IllegalArgumentException if one of the adapters lacks the layer
      */
     public NDArray overlap(InjectedLora adapter, String path, LoraAdapter sensitive) {
         LoraLinear.Adapter factors = adapter.factors().get(path);

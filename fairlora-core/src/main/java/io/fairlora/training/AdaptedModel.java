@@ -44,15 +44,21 @@ public final class AdaptedModel implements AutoCloseable {
      * @param config the adapter's configuration
      * @param classes the number of classes of the head
      * @param seed the seed of adapter and head
+     * @throws IllegalArgumentException if the configuration chooses no layer
      */
     public AdaptedModel(Backbone backbone, LoraConfig config, int classes, long seed) {
         this.backbone = backbone.fork();
-        adapter = LoraInjector.inject(this.backbone, config, "trained", seed);
-        head =
-                new LinearHead(
-                        this.backbone.manager(),
-                        LinearHead.Weights.random(classes, backbone.featureSize(), ~seed),
-                        dataType(adapter));
+        try {
+            adapter = LoraInjector.inject(this.backbone, config, "trained", seed);
+            head =
+                    new LinearHead(
+                            this.backbone.manager(),
+                            LinearHead.Weights.random(classes, backbone.featureSize(), ~seed),
+                            dataType(adapter));
+        } catch (RuntimeException e) {
+            this.backbone.close();
+            throw e;
+        }
     }
 
     /**
@@ -74,8 +80,13 @@ public final class AdaptedModel implements AutoCloseable {
                 weights.weight().isFinite() && weights.bias().isFinite(),
                 "the head has elements that are not finite");
         this.backbone = backbone.fork();
-        this.adapter = LoraInjector.attach(this.backbone, adapter, "trained", 1, true);
-        head = new LinearHead(this.backbone.manager(), weights, dataType(this.adapter));
+        try {
+            this.adapter = LoraInjector.attach(this.backbone, adapter, "trained", 1, true);
+            head = new LinearHead(this.backbone.manager(), weights, dataType(this.adapter));
+        } catch (RuntimeException e) {
+            this.backbone.close();
+            throw e;
+        }
     }
 
     private static DataType dataType(InjectedLora adapter) {

@@ -30,14 +30,11 @@ public final class TinyBackbone implements Backbone {
 
     private final NDManager manager;
     private final DataType type;
-    private final boolean fork;
     private final Map<String, LoraLinear> linears;
 
-    private TinyBackbone(
-            NDManager manager, DataType type, boolean fork, Map<String, LoraLinear> linears) {
+    private TinyBackbone(NDManager manager, DataType type, Map<String, LoraLinear> linears) {
         this.manager = manager;
         this.type = type;
-        this.fork = fork;
         this.linears = Collections.unmodifiableMap(linears);
     }
 
@@ -58,7 +55,7 @@ public final class TinyBackbone implements Backbone {
                 setRandom(linear.bias(), manager, type, random);
             }
         }
-        return new TinyBackbone(manager, type, false, linears);
+        return new TinyBackbone(manager, type, linears);
     }
 
     private static String path(int layer, String name) {
@@ -151,13 +148,11 @@ public final class TinyBackbone implements Backbone {
     public Backbone fork() {
         Map<String, LoraLinear> forks = new LinkedHashMap<>();
         linears.forEach((path, linear) -> forks.put(path, linear.fork()));
-        return new TinyBackbone(manager, type, true, forks);
+        return new TinyBackbone(manager.newSubManager(), type, forks);
     }
 
     @Override
     public void close() {
-        if (!fork) {
-            manager.close();
-        }
+        manager.close();
     }
 }
