@@ -29,8 +29,8 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /**
- * How much the task's adapter and the auditor's adapter overlap, layer by layer: what there is for ORTH
- * to penalise.
+ * How much the task's adapter and the auditor's adapter overlap, layer by layer: what there is for
+ * ORTH to penalise.
  */
 @Command(
         name = "AdapterOverlap",

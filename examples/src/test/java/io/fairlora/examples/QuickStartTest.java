@@ -47,8 +47,7 @@ class QuickStartTest {
         assertThat(accuracy.path("mean").isNumber()).isTrue();
         assertThat(accuracy.path("low").isNull()).isTrue(); // one seed has no interval
         assertThat(accuracy.path("vs_erm").path("mean").asDouble())
-                .isEqualTo(
-                        accuracy.path("mean").asDouble() - erm.metric("accuracy").mean());
+                .isEqualTo(accuracy.path("mean").asDouble() - erm.metric("accuracy").mean());
         assertThat(root.path("settings").path("correlation").asText()).isEqualTo("0.9");
     }
 
@@ -61,9 +60,7 @@ class QuickStartTest {
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("synthetic faces have no attribute beard");
         assertThatThrownBy(
-                        () ->
-                                QuickStart.runExample(
-                                        new String[] {"--utkface", folder.toString()}))
+                        () -> QuickStart.runExample(new String[] {"--utkface", folder.toString()}))
                 .hasMessageContaining(folder.toString());
         assertThatThrownBy(() -> QuickStart.runExample(new String[] {"--image-size", "96"}))
                 .hasMessage("--image-size is 96, the backbone takes 64 pixels");

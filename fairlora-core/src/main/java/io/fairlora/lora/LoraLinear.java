@@ -17,6 +17,7 @@ import io.fairlora.ndarray.AdaptedLinear;
 import io.fairlora.ndarray.FrozenLinear;
 import io.fairlora.ndarray.Kernels;
 import io.fairlora.ndarray.Precision;
+import io.fairlora.ndarray.Scalars;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -70,7 +71,10 @@ public final class LoraLinear extends AbstractBlock {
                 mask[i] = random.nextDouble() < probability ? 0 : kept;
             }
             NDArray factors =
-                    x.getManager().create(mask, x.getShape()).toType(x.getDataType(), false);
+                    Scalars.owned(
+                            x.getManager()
+                                    .create(mask, x.getShape())
+                                    .toType(x.getDataType(), false));
             return x.mul(factors);
         }
     }
@@ -298,7 +302,7 @@ public final class LoraLinear extends AbstractBlock {
             NDArray input = dropout == null ? x : dropout.apply(x);
             NDArray low = Linear.linear(input, adapter.a()).singletonOrThrow();
             if (adapter.scale() != 1.0) {
-                low = low.mul(adapter.scale());
+                low = Scalars.multiply(low, adapter.scale());
             }
             y = y.add(Linear.linear(low, adapter.b()).singletonOrThrow());
         }
@@ -355,7 +359,7 @@ public final class LoraLinear extends AbstractBlock {
             up.add(
                     adapter.scale() == 1.0
                             ? adapter.b()
-                            : owned(adapter.b().mul(adapter.scale()), x));
+                            : owned(Scalars.multiply(adapter.b(), adapter.scale()), x));
         }
         if (adapters.size() == 1) {
             return Optional.of(new AdaptedLinear(frozen, down.get(0), up.get(0)));

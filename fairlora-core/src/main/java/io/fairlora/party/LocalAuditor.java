@@ -131,8 +131,7 @@ public final class LocalAuditor implements FairnessAuditor {
             // An eraser needs more images than a head does.
             int wanted =
                     request.objective() == CounterUpdateRequest.Objective.ERASED_FEATURES
-                            ? Math.max(
-                                    probeExamples, LinearErasers.minimum(backbone.featureSize()))
+                            ? Math.max(probeExamples, LinearErasers.minimum(backbone.featureSize()))
                             : probeExamples;
             return update.run(some(wanted, request.seed(), request.round()));
         }
@@ -345,8 +344,8 @@ public final class LocalAuditor implements FairnessAuditor {
         /**
          * How many images a probe and the private head of a counter-update are fitted on.
          *
-         * @param value at least 1, 1024 by default; DISTILL takes what an eraser needs if
-         *     that is more
+         * @param value at least 1, 1024 by default; DISTILL takes what an eraser needs if that is
+         *     more
          * @return this
          */
         @CanIgnoreReturnValue

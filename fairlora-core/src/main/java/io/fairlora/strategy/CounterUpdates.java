@@ -98,14 +98,13 @@ public record CounterUpdates(
         private double learningRate = 3e-3;
         private double radius;
         private boolean endWithAuditor;
-        private boolean refitHead;
+        private boolean refitHead = true;
 
         private Builder(Objective objective) {
             this.objective = objective;
-            steps = objective == Objective.ERASED_FEATURES ? 20 : 10;
-            radius = objective == Objective.ERASED_FEATURES ? 0.4 : 0.2;
+            steps = objective == Objective.ASCENT ? 10 : 20;
+            radius = objective == Objective.ASCENT ? 0.2 : 0.4;
             endWithAuditor = objective == Objective.ASCENT;
-            refitHead = objective != Objective.ENTROPY;
         }
 
         /**

@@ -8,6 +8,7 @@ import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.fairlora.lora.InjectedLora;
 import io.fairlora.lora.LoraAdapter;
 import io.fairlora.lora.LoraLinear;
+import io.fairlora.ndarray.Scalars;
 import io.fairlora.training.AdapterPenalty;
 import java.util.Map;
 import java.util.Optional;
@@ -101,7 +102,7 @@ public record Orthogonality(Space space, boolean normalized, double lambda, int 
             if (total == null) {
                 throw new IllegalStateException("the adapter has no layers");
             }
-            return total.mul(lambda);
+            return Scalars.multiply(total, lambda);
         };
     }
 

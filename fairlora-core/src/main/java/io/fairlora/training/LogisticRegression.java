@@ -9,6 +9,7 @@ import ai.djl.ndarray.types.Shape;
 import io.fairlora.ndarray.Autograd;
 import io.fairlora.ndarray.GradientMode;
 import io.fairlora.ndarray.HostTensor;
+import io.fairlora.ndarray.Scalars;
 import io.fairlora.ndarray.Scope;
 import java.util.Arrays;
 
@@ -88,7 +89,7 @@ public final class LogisticRegression {
 
     private static NDArray loss(LinearHead head, NDArray standard, int[] labels, float[] weights) {
         return Losses.crossEntropy(head.logits(standard), labels, weights)
-                .add(head.squaredNorm().mul(L2 / 2));
+                .add(Scalars.multiply(head.squaredNorm(), L2 / 2));
     }
 
     private static LinearHead.Weights unstandardised(

@@ -3,6 +3,7 @@ package io.fairlora.training;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
+import io.fairlora.ndarray.Scalars;
 
 /** Losses on logits. */
 public final class Losses {
@@ -29,9 +30,8 @@ public final class Losses {
                         .oneHot(Math.toIntExact(logits.getShape().get(1)))
                         .toType(type, false);
         NDArray chosen = logits.logSoftmax(-1).mul(oneHot).sum(new int[] {1});
-        return chosen.mul(scope.create(weights).toType(type, false))
-                .sum()
-                .mul(total > 0 ? -1 / total : 0);
+        NDArray sum = chosen.mul(scope.create(weights).toType(type, false)).sum();
+        return Scalars.multiply(sum, total > 0 ? -1 / total : 0);
     }
 
     /**

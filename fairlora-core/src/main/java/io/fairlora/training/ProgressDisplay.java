@@ -5,8 +5,8 @@ import java.time.Duration;
 import java.util.Locale;
 
 /**
- * Shows the progress of a training on one line of a terminal: step, epoch, loss, time left. Writes at
- * most twice a second, and always the last step.
+ * Shows the progress of a training on one line of a terminal: step, epoch, loss, time left. Writes
+ * at most twice a second, and always the last step.
  */
 public final class ProgressDisplay implements TrainingListener {
 

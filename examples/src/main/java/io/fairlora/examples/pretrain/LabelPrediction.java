@@ -6,6 +6,7 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.core.Linear;
 import io.fairlora.ndarray.HostTensor;
+import io.fairlora.ndarray.Scalars;
 import io.fairlora.vision.vit.VisionTransformer;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -80,9 +81,9 @@ final class LabelPrediction implements Objective {
             NDArray oneHot = scope.create(labels).oneHot(target.classes());
             NDArray loss =
                     logits.logSoftmax(-1).mul(oneHot).sum(new int[] {1}).mul(scope.create(weights));
-            total = total.sub(loss.sum().div(counted));
+            total = total.sub(Scalars.multiply(loss.sum(), 1.0 / counted));
         }
-        return total.div(targets.size());
+        return Scalars.multiply(total, 1.0 / targets.size());
     }
 
     private static NDArray jitter(NDArray pixels, RandomGenerator random) {

@@ -10,6 +10,7 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.core.Linear;
 import io.fairlora.ndarray.HostTensor;
+import io.fairlora.ndarray.Scalars;
 import io.fairlora.vision.vit.VisionTransformer;
 import io.fairlora.vision.vit.VitConfig;
 import java.util.Arrays;
@@ -124,7 +125,7 @@ final class MaskedAutoencoder implements Objective {
                 Linear.linear(encoded.get(":, 0"), get("summary.weight"), get("summary.bias"))
                         .singletonOrThrow();
         NDArray summaryLoss = summary.sub(shrunk(pixels)).square().mean();
-        return patchLoss.add(summaryLoss.mul(2));
+        return patchLoss.add(Scalars.multiply(summaryLoss, 2));
     }
 
     private NDArray shrunk(NDArray pixels) {

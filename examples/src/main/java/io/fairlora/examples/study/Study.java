@@ -37,7 +37,9 @@ public record Study(
         int workers,
         int probeExamples) {
 
-    /** The strategies of a seed are dealt out to so many tasks, so that no worker idles at the end. */
+    /**
+     * The strategies of a seed are dealt out to so many tasks, so that no worker idles at the end.
+     */
     private static final int LANES = 2;
 
     /** Told when a run begins, moves on and ends; from several threads at once. */

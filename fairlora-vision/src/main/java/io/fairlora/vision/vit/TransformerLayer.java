@@ -12,6 +12,7 @@ import ai.djl.util.PairList;
 import io.fairlora.lora.LoraLinear;
 import io.fairlora.ndarray.AdaptedLinear;
 import io.fairlora.ndarray.Kernels;
+import io.fairlora.ndarray.Scalars;
 import io.fairlora.ndarray.Scope;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -108,7 +109,9 @@ final class TransformerLayer extends AbstractBlock {
         long n = x.getShape().get(1);
         long d = x.getShape().get(2);
         Shape split = new Shape(batch, n, heads, d / heads);
-        NDArray q = query.apply(store, x, training).mul(1 / Math.sqrt((double) d / heads));
+        NDArray q =
+                Scalars.multiply(
+                        query.apply(store, x, training), 1 / Math.sqrt((double) d / heads));
         NDArray k = key.apply(store, x, training);
         NDArray v = value.apply(store, x, training);
         NDArray weights =
@@ -125,8 +128,9 @@ final class TransformerLayer extends AbstractBlock {
             return Activation.gelu(x);
         }
         // 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))
-        NDArray inner = x.add(x.mul(x).mul(x).mul(0.044715)).mul(Math.sqrt(2 / Math.PI));
-        return x.mul(0.5).mul(inner.tanh().add(1));
+        NDArray cubic = Scalars.multiply(x.mul(x).mul(x), 0.044715);
+        NDArray inner = Scalars.multiply(x.add(cubic), Math.sqrt(2 / Math.PI));
+        return Scalars.multiply(x, 0.5).mul(inner.tanh().add(1));
     }
 
     @Override

@@ -12,7 +12,6 @@ import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
-import com.google.common.base.Suppliers;
 import io.fairlora.lora.Backbone;
 import io.fairlora.lora.InputSpec;
 import io.fairlora.lora.LoraLinear;
@@ -28,7 +27,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
-import java.util.function.Supplier;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 
@@ -55,7 +53,6 @@ public final class VisionTransformer extends AbstractBlock implements Backbone {
     private final ParameterStore store;
     private final NDArray pixelScale;
     private final NDArray pixelShift;
-    private final Supplier<String> digest;
     private Precision precision = Precision.SINGLE;
 
     /** A transformer without weights; {@link VitFiles} or {@link #random} sets them. */
@@ -86,7 +83,6 @@ public final class VisionTransformer extends AbstractBlock implements Backbone {
         store = new ParameterStore(manager, false);
         pixelScale = preprocessing.normalization().scale(manager).toType(dataType, false);
         pixelShift = preprocessing.normalization().shift(manager).toType(dataType, false);
-        digest = Suppliers.memoize(() -> VitFiles.digest(this));
         inputShapes = new Shape[] {inputShape()};
     }
 
@@ -108,7 +104,6 @@ public final class VisionTransformer extends AbstractBlock implements Backbone {
         store = shared.store;
         pixelScale = shared.pixelScale;
         pixelShift = shared.pixelShift;
-        digest = shared.digest;
         precision = shared.precision;
         inputShapes = shared.inputShapes;
     }
@@ -428,7 +423,8 @@ public final class VisionTransformer extends AbstractBlock implements Backbone {
 
     @Override
     public String digest() {
-        return digest.get();
+        // Not remembered: merging an adapter changes the weights in place.
+        return VitFiles.digest(this);
     }
 
     @Override

@@ -70,9 +70,11 @@ class VisionTransformerFilesTest {
                     name ->
                             "vit."
                                     + name.replace("encoder.layer.", "layers.")
-                                            .replace("attention.attention.query", "attention.q_proj")
+                                            .replace(
+                                                    "attention.attention.query", "attention.q_proj")
                                             .replace("attention.attention.key", "attention.k_proj")
-                                            .replace("attention.attention.value", "attention.v_proj")
+                                            .replace(
+                                                    "attention.attention.value", "attention.v_proj")
                                             .replace("attention.output.dense", "attention.o_proj")
                                             .replace("intermediate.dense", "mlp.fc1")
                                             .replace("output.dense", "mlp.fc2"));
