@@ -21,7 +21,9 @@ import io.fairlora.vision.synth.FaceAttribute;
 import io.fairlora.vision.vit.VisionTransformer;
 import io.fairlora.vision.zoo.Zoo;
 import java.nio.file.Path;
+import java.util.EnumMap;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -117,12 +119,12 @@ public final class AdapterOverlap implements Callable<Integer> {
         System.out.printf("%-45s %8s %8s %8s%n", "layer", "input", "output", "weight");
         try (Backbone fork = backbone.fork();
                 InjectedLora own = LoraInjector.attach(fork, task, "task", 1, false)) {
-            double[] sums = new double[Space.values().length];
+            Map<Space, Double> means = new EnumMap<>(Space.class);
             for (String path : task.layers().keySet()) {
                 System.out.printf("%-45s", path);
                 for (Space space : Space.values()) {
                     double overlap = overlap(own, path, sensitive, space);
-                    sums[space.ordinal()] += overlap / task.layers().size();
+                    means.merge(space, overlap / task.layers().size(), Double::sum);
                     System.out.printf(Locale.ROOT, " %8.4f", overlap);
                 }
                 System.out.println();
@@ -133,9 +135,9 @@ public final class AdapterOverlap implements Callable<Integer> {
                     Locale.ROOT,
                     "%-45s %8.4f %8.4f %8.4f%n%-45s %8.4f %8.4f %8.4f%n",
                     "mean",
-                    sums[0],
-                    sums[1],
-                    sums[2],
+                    means.get(Space.INPUT),
+                    means.get(Space.OUTPUT),
+                    means.get(Space.WEIGHT),
                     "by chance",
                     1.0 / shape.inputSize(),
                     1.0 / shape.outputSize(),
