@@ -29,7 +29,7 @@ class QuickStartTest {
                         });
         assertThat(summaries)
                 .extracting(Summary::strategy)
-                .containsExactly("ERM", "ORTH", "ERASE", "REWEIGH");
+                .containsExactly("ERM", "ORTH", "ERASE", "ERM+REFIT", "REWEIGH");
         Summary erm = summaries.get(0);
         Summary erase = summaries.get(2);
         assertThat(erm.crossed().rounds()).isZero();

@@ -12,6 +12,7 @@ import io.fairlora.party.Reweighing;
 import io.fairlora.party.SensitiveImages;
 import io.fairlora.party.Transcript;
 import io.fairlora.strategy.DebiasStrategy;
+import io.fairlora.strategy.FineTuning;
 import io.fairlora.strategy.Strategies;
 import io.fairlora.training.TaskImages;
 import io.fairlora.training.TrainingListener;
@@ -22,6 +23,9 @@ import java.util.Map;
 
 /** All strategies with one seed, over the same data and one auditor. */
 final class SeedRun implements AutoCloseable {
+
+    /** The reference that separates what the auditor does from what fitting the head anew does. */
+    static final String REFIT = "ERM+REFIT";
 
     /** The reference that knows the sensitive attribute of every training example. */
     static final String REWEIGHING = "REWEIGH";
@@ -60,6 +64,24 @@ final class SeedRun implements AutoCloseable {
 
     Outcome run(DebiasStrategy strategy, TrainingListener listener) {
         return run(strategy, strategy.name(), parts.train().task(parts.task()), listener);
+    }
+
+    Outcome refit(TrainingListener listener) {
+        return run(new HeadRefit(), listener);
+    }
+
+    /** ERM, then the head is fitted anew, as ADV, ENT and DISTILL do; nothing crosses. */
+    private record HeadRefit() implements DebiasStrategy {
+
+        @Override
+        public String name() {
+            return REFIT;
+        }
+
+        @Override
+        public void finish(FineTuning run) {
+            run.developer().refitHead();
+        }
     }
 
     Outcome reweighing(TrainingListener listener) {

@@ -18,7 +18,8 @@ import java.util.concurrent.Future;
  *
  * @param backbone the frozen backbone, shared by all runs; it stays the caller's
  * @param source where the faces come from
- * @param strategies what to compare; the reweighing that sees s comes on top
+ * @param strategies what to compare; two references come on top: ERM with its head fitted anew, and
+ *     the reweighing that sees s
  * @param lora the adapter
  * @param settings the training; each seed replaces its seed
  * @param firstSeed the first seed
@@ -42,6 +43,8 @@ public record Study(
      */
     private static final int LANES = 2;
 
+    private static final int REFERENCES = 2;
+
     /** Told when a run begins, moves on and ends; from several threads at once. */
     public interface Listener {
 
@@ -59,13 +62,13 @@ public record Study(
      * Runs everything.
      *
      * @param listener told about the progress
-     * @return one outcome for each strategy and seed, reweighing last, seeds together
+     * @return one outcome for each strategy and seed, the references last
      * @throws InterruptedException if the thread is interrupted meanwhile
      */
     public List<Outcome> run(Listener listener) throws InterruptedException {
         ExecutorService executor = Executors.newFixedThreadPool(workers);
         try {
-            Meter meter = new Meter(listener, seeds * (strategies.size() + 1));
+            Meter meter = new Meter(listener, seeds * (strategies.size() + REFERENCES));
             List<Future<List<Outcome>>> futures = new ArrayList<>();
             for (int i = 0; i < seeds; i++) {
                 long seed = firstSeed + i;
@@ -101,10 +104,10 @@ public record Study(
         while (i < strategies.size() && !strategies.get(i).name().equals(name)) {
             i++;
         }
-        return i;
+        return name.equals(SeedRun.REWEIGHING) ? i + 1 : i;
     }
 
-    /** Every second strategy of one seed; the reweighing counts as the last. */
+    /** Every second strategy of one seed; the two references count as the last. */
     private List<Outcome> runLane(long seed, int lane, Meter meter) {
         List<Outcome> outcomes = new ArrayList<>();
         try (SeedRun run =
@@ -114,12 +117,14 @@ public record Study(
                         lora,
                         settings.withSeed(seed),
                         probeExamples)) {
-            for (int i = lane; i <= strategies.size(); i += LANES) {
-                if (i == strategies.size()) {
-                    outcomes.add(run.reweighing(meter.run(seed, SeedRun.REWEIGHING)));
-                } else {
+            for (int i = lane; i < strategies.size() + REFERENCES; i += LANES) {
+                if (i < strategies.size()) {
                     DebiasStrategy strategy = strategies.get(i);
                     outcomes.add(run.run(strategy, meter.run(seed, strategy.name())));
+                } else if (i == strategies.size()) {
+                    outcomes.add(run.refit(meter.run(seed, SeedRun.REFIT)));
+                } else {
+                    outcomes.add(run.reweighing(meter.run(seed, SeedRun.REWEIGHING)));
                 }
                 meter.end();
             }

@@ -50,7 +50,11 @@ public final class StudyTable {
         if (differences.size() > 1) {
             text.append("\nPaired difference to ERM (* where the interval excludes 0); coin: the");
             text.append(" gaps of ERM mixed with a coin\nuntil it is no more accurate than the");
-            text.append(" strategy. REWEIGH sees s: the price of privacy.\n\n");
+            text.append(
+                    " strategy. ERM+REFIT fits the head anew, as ADV, ENT and DISTILL do: what");
+            text.append(
+                    " they have beyond it\nis the auditor's doing. REWEIGH sees s: the price of");
+            text.append(" privacy.\n\n");
             append(text, differences);
         }
         return text.toString();
