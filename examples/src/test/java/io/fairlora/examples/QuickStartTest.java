@@ -2,10 +2,12 @@ package io.fairlora.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.fairlora.examples.study.Summary;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -49,6 +51,24 @@ class QuickStartTest {
         assertThat(accuracy.path("vs_erm").path("mean").asDouble())
                 .isEqualTo(accuracy.path("mean").asDouble() - erm.metric("accuracy").mean());
         assertThat(root.path("settings").path("correlation").asText()).isEqualTo("0.9");
+    }
+
+    @Test
+    void runsOnRealFaces() throws Exception {
+        Path celebA = Path.of(System.getProperty("fairlora.data", "")).resolve("celeba");
+        assumeTrue(
+                Files.isDirectory(celebA),
+                "skipped: there is no CelebA in " + celebA + ", see -Dfairlora.data");
+        List<Summary> summaries =
+                QuickStart.runExample(
+                        new String[] {
+                            "--celeba", celebA.toString(),
+                            "--correlation", "0.9",
+                            "--seeds", "1",
+                            "--epochs", "1",
+                            "--strategies", "ERM"
+                        });
+        assertThat(summaries.get(0).metric("linear_probe_accuracy").mean()).isGreaterThan(0.6);
     }
 
     @Test

@@ -203,7 +203,7 @@ public interface FaceSource {
                                                 ? CellLaw.natural()
                                                 : CellLaw.correlatedAlongNature(correlation))
                                 .law(BiasedSplit.Part.AUDITOR, CellLaw.natural())
-                                .fractions(0.57 * rest, auditor, 0.11 * rest, 0.31 * rest)
+                                .fractions(0.58 * rest, auditor, 0.11 * rest, 0.31 * rest)
                                 .seed(seed);
                 if (correlation == null && hasEmptyCell(faces.labels(task), sensitive)) {
                     // Nature has no such face at all: a balanced part cannot be had.
