@@ -9,13 +9,17 @@ import io.fairlora.lora.InjectedLora;
 import io.fairlora.lora.LoraAdapter;
 import io.fairlora.lora.LoraConfig;
 import io.fairlora.lora.LoraInjector;
+import io.fairlora.metrics.report.FairnessReport;
 import io.fairlora.ndarray.GradientMode;
 import io.fairlora.ndarray.HostTensor;
 import io.fairlora.ndarray.Precision;
+import io.fairlora.party.Candidate;
 import io.fairlora.party.LocalAuditor;
 import io.fairlora.party.SensitiveAdapterRequest;
 import io.fairlora.strategy.Orthogonality;
 import io.fairlora.strategy.Orthogonality.Space;
+import io.fairlora.strategy.Strategies;
+import io.fairlora.training.TaskImages;
 import io.fairlora.training.TrainingSettings;
 import io.fairlora.vision.synth.FaceAttribute;
 import io.fairlora.vision.vit.VisionTransformer;
@@ -32,15 +36,19 @@ import picocli.CommandLine.Option;
 
 /**
  * How much the task's adapter and the auditor's adapter overlap, layer by layer: what there is for
- * ORTH to penalise.
+ * ORTH to penalise; then what its penalty, in each of its forms, does to the overlap and to the
+ * gaps.
  */
 @Command(
         name = "AdapterOverlap",
         mixinStandardHelpOptions = true,
         description =
                 "Normalised overlap of the task's adapter (ERM) with the auditor's, by layer and"
-                        + " space, beside two adapters of random numbers.")
+                        + " space, beside two adapters of random numbers; then the effect of ORTH in"
+                        + " each space, raw and normalised.")
 public final class AdapterOverlap implements Callable<Integer> {
+
+    private static final int EPOCHS = 3;
 
     @Option(
             names = "--backbone",
@@ -53,6 +61,12 @@ public final class AdapterOverlap implements Callable<Integer> {
             paramLabel = "DIR",
             description = "Smiling / Male on CelebA instead of hat / skin tone on synthetic faces.")
     private @Nullable Path celebA;
+
+    @Option(
+            names = "--lambda",
+            defaultValue = "1",
+            description = "The weight of ORTH's penalty, default ${DEFAULT-VALUE}.")
+    private double lambda;
 
     @Option(names = "--seed", defaultValue = "1", description = "Default ${DEFAULT-VALUE}.")
     private long seed;
@@ -83,7 +97,7 @@ public final class AdapterOverlap implements Callable<Integer> {
                                     FaceAttribute.HAT,
                                     FaceAttribute.SKIN_TONE,
                                     0.9,
-                                    new FaceSource.Sizes(600, 1, images, 1),
+                                    new FaceSource.Sizes(600, 1, images, 400),
                                     vit.input())
                             : FaceSource.celebA(
                                     celebA, "Smiling", "Male", 0.9, images, vit.input());
@@ -94,24 +108,90 @@ public final class AdapterOverlap implements Callable<Integer> {
 
     private void compare(VisionTransformer vit, FaceSource.Parts parts) {
         LoraConfig config = LoraConfig.builder().build();
-        TrainingSettings settings = TrainingSettings.DEFAULT.withEpochs(3).withSeed(seed);
-        LocalAuditor.Builder builder =
+        TrainingSettings settings = TrainingSettings.DEFAULT.withEpochs(EPOCHS).withSeed(seed);
+        try (LocalAuditor auditor =
                 LocalAuditor.builder()
                         .backbone(vit)
-                        .sensitive(parts.auditor().sensitive(parts.sensitive()));
-        try (LocalAuditor auditor = builder.build();
-                FairClassifier erm =
-                        FairLora.builder()
-                                .backbone(vit)
-                                .auditor(auditor)
-                                .lora(config)
-                                .settings(settings)
-                                .build()
-                                .fit(parts.train().task(parts.task()))) {
+                        .sensitive(parts.auditor().sensitive(parts.sensitive()))
+                        .audit(parts.test().audit(parts.task(), parts.sensitive()))
+                        .replicates(0)
+                        .build()) {
+            FairLora.Builder run =
+                    FairLora.builder()
+                            .backbone(vit)
+                            .auditor(auditor)
+                            .lora(config)
+                            .settings(settings);
+            TaskImages train = parts.train().task(parts.task());
+            // What ORTH asks for too, so that every form meets the same adapter.
             LoraAdapter sensitive =
                     auditor.sensitiveAdapter(
                             new SensitiveAdapterRequest(config, settings.withSeed(~seed)));
-            print(vit, erm.candidate().adapter(), sensitive);
+            Candidate erm = fit(run.strategy(Strategies.ERM), train);
+            print(vit, erm.adapter(), sensitive);
+            System.out.printf(
+                    "%n%-22s %9s %9s %9s  %7s %7s %8s%n",
+                    "mean overlap after", "input", "output", "weight", "DP", "EOpp", "bal.acc.");
+            effect("ERM", vit, erm, sensitive, auditor);
+            for (Space space : Space.values()) {
+                for (boolean normalized : new boolean[] {false, true}) {
+                    Orthogonality form =
+                            Orthogonality.builder()
+                                    .space(space)
+                                    .normalized(normalized)
+                                    .lambda(lambda)
+                                    .auditorEpochs(EPOCHS)
+                                    .build();
+                    String name =
+                            "ORTH "
+                                    + space.name().toLowerCase(Locale.ROOT)
+                                    + (normalized ? " normalised" : " raw");
+                    effect(name, vit, fit(run.strategy(form), train), sensitive, auditor);
+                }
+            }
+        }
+    }
+
+    private static Candidate fit(FairLora.Builder run, TaskImages train) {
+        try (FairClassifier classifier = run.build().fit(train)) {
+            return classifier.candidate();
+        }
+    }
+
+    private static void effect(
+            String name,
+            Backbone backbone,
+            Candidate candidate,
+            LoraAdapter sensitive,
+            LocalAuditor auditor) {
+        Map<Space, Double> means = means(backbone, candidate.adapter(), sensitive);
+        FairnessReport report = auditor.audit(candidate);
+        System.out.printf(
+                Locale.ROOT,
+                "%-22s %9.6f %9.6f %9.6f  %7.3f %7.3f %8.3f%n",
+                name,
+                means.get(Space.INPUT),
+                means.get(Space.OUTPUT),
+                means.get(Space.WEIGHT),
+                report.metric("demographic_parity_difference").orElse(Double.NaN),
+                report.metric("equal_opportunity_difference").orElse(Double.NaN),
+                report.overall("balanced_accuracy").value());
+    }
+
+    private static Map<Space, Double> means(
+            Backbone backbone, LoraAdapter task, LoraAdapter sensitive) {
+        try (Backbone fork = backbone.fork();
+                InjectedLora own = LoraInjector.attach(fork, task, "task", 1, false)) {
+            Map<Space, Double> means = new EnumMap<>(Space.class);
+            for (String path : task.layers().keySet()) {
+                for (Space space : Space.values()) {
+                    means.merge(
+                            space,
+                            overlap(own, path, sensitive, space) / task.layers().size(),
+                            Double::sum);
+                }
+            }
+            return means;
         }
     }
 
@@ -119,16 +199,14 @@ public final class AdapterOverlap implements Callable<Integer> {
         System.out.printf("%-45s %8s %8s %8s%n", "layer", "input", "output", "weight");
         try (Backbone fork = backbone.fork();
                 InjectedLora own = LoraInjector.attach(fork, task, "task", 1, false)) {
-            Map<Space, Double> means = new EnumMap<>(Space.class);
             for (String path : task.layers().keySet()) {
                 System.out.printf("%-45s", path);
                 for (Space space : Space.values()) {
-                    double overlap = overlap(own, path, sensitive, space);
-                    means.merge(space, overlap / task.layers().size(), Double::sum);
-                    System.out.printf(Locale.ROOT, " %8.4f", overlap);
+                    System.out.printf(Locale.ROOT, " %8.4f", overlap(own, path, sensitive, space));
                 }
                 System.out.println();
             }
+            Map<Space, Double> means = means(backbone, task, sensitive);
             LoraAdapter.Factors shape = task.layers().values().iterator().next();
             // Of two random matrices of r rows in n columns: E ||A A'^T||^2 = ||A||^2 ||A'||^2 / n.
             System.out.printf(

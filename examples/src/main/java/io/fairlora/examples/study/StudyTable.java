@@ -6,6 +6,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /** Summaries as text for people and as JSON for programs. */
 public final class StudyTable {
@@ -13,7 +15,7 @@ public final class StudyTable {
     private StudyTable() {}
 
     /**
-     * An aligned table: the figures, then the paired differences to ERM.
+     * Aligned tables: the figures, then the paired differences to ERM and to its refitted head.
      *
      * @param summaries one a strategy
      * @return lines that end in a newline
@@ -31,33 +33,48 @@ public final class StudyTable {
         }
         text.append("On the balanced test, mean over seeds +- half its 95 % interval:\n\n");
         append(text, rows);
-        List<List<String>> differences = new ArrayList<>();
-        List<String> second = new ArrayList<>(List.of("strategy"));
-        second.addAll(Outcome.METRICS.values());
-        second.add("coin: DP");
-        second.add("coin: EOpp");
-        differences.add(second);
+        List<List<String>> toErm = differences(summaries, Summary::vsErm, true);
+        if (toErm.size() > 1) {
+            text.append("\nPaired difference to ERM (* where the interval excludes 0); coin: the");
+            text.append(" gaps of ERM mixed with a coin\nuntil it is no more accurate than the");
+            text.append(" strategy. REWEIGH sees s: the price of privacy.\n\n");
+            append(text, toErm);
+        }
+        List<List<String>> toRefit = differences(summaries, Summary::vsRefit, false);
+        if (toRefit.size() > 1) {
+            text.append("\nPaired difference to ERM+REFIT, which fits the head anew without any");
+            text.append(" auditor, as ADV, ENT and\nDISTILL do with one: what is left here is the");
+            text.append(" auditor's doing.\n\n");
+            append(text, toRefit);
+        }
+        return text.toString();
+    }
+
+    private static List<List<String>> differences(
+            List<Summary> summaries,
+            Function<Summary, Map<String, Summary.Interval>> reference,
+            boolean coin) {
+        List<List<String>> rows = new ArrayList<>();
+        List<String> header = new ArrayList<>(List.of("strategy"));
+        header.addAll(Outcome.METRICS.values());
+        if (coin) {
+            header.addAll(List.of("coin: DP", "coin: EOpp"));
+        }
+        rows.add(header);
         for (Summary summary : summaries) {
-            if (summary.vsErm().isEmpty()) {
+            Map<String, Summary.Interval> figures = reference.apply(summary);
+            if (figures.isEmpty()) {
                 continue;
             }
             List<String> row = new ArrayList<>(List.of(summary.strategy()));
-            Outcome.METRICS.keySet().forEach(name -> row.add(cell(summary.vsErm(), name, "+")));
-            row.add(number(summary.coin(), "demographic_parity_difference"));
-            row.add(number(summary.coin(), "equal_opportunity_difference"));
-            differences.add(row);
+            Outcome.METRICS.keySet().forEach(name -> row.add(cell(figures, name, "+")));
+            if (coin) {
+                row.add(number(summary.coin(), "demographic_parity_difference"));
+                row.add(number(summary.coin(), "equal_opportunity_difference"));
+            }
+            rows.add(row);
         }
-        if (differences.size() > 1) {
-            text.append("\nPaired difference to ERM (* where the interval excludes 0); coin: the");
-            text.append(" gaps of ERM mixed with a coin\nuntil it is no more accurate than the");
-            text.append(
-                    " strategy. ERM+REFIT fits the head anew, as ADV, ENT and DISTILL do: what");
-            text.append(
-                    " they have beyond it\nis the auditor's doing. REWEIGH sees s: the price of");
-            text.append(" privacy.\n\n");
-            append(text, differences);
-        }
-        return text.toString();
+        return rows;
     }
 
     private static String crossed(Summary summary) {
@@ -123,7 +140,8 @@ public final class StudyTable {
      * @param summaries one a strategy
      * @param settings what was chosen, by name
      * @return {@code {"strategies": [{"name", "crossed", "metrics": {NAME: {"mean", "low", "high",
-     *     "vs_erm": {"mean", "low", "high"}}}, "coin"}], "settings"}}
+     *     "vs_erm": {"mean", "low", "high"}, "vs_refit": {"mean", "low", "high"}}}, "coin"}],
+     *     "settings"}}
      */
     public static ObjectNode json(List<Summary> summaries, Map<String, String> settings) {
         ObjectNode root = new ObjectMapper().createObjectNode();
@@ -141,10 +159,8 @@ public final class StudyTable {
                             (name, interval) -> {
                                 ObjectNode metric = metrics.putObject(name);
                                 put(metric, interval);
-                                Summary.Interval difference = summary.vsErm().get(name);
-                                if (difference != null) {
-                                    put(metric.putObject("vs_erm"), difference);
-                                }
+                                put(metric, "vs_erm", summary.vsErm().get(name));
+                                put(metric, "vs_refit", summary.vsRefit().get(name));
                             });
             ObjectNode coin = node.putObject("coin");
             summary.coin().forEach(coin::put);
@@ -152,6 +168,12 @@ public final class StudyTable {
         ObjectNode chosen = root.putObject("settings");
         settings.forEach(chosen::put);
         return root;
+    }
+
+    private static void put(ObjectNode metric, String name, Summary.@Nullable Interval difference) {
+        if (difference != null) {
+            put(metric.putObject(name), difference);
+        }
     }
 
     private static void put(ObjectNode node, Summary.Interval interval) {

@@ -12,6 +12,7 @@ import org.apache.commons.statistics.distribution.TDistribution;
  * @param strategy its name
  * @param metrics mean and interval by name
  * @param vsErm the paired differences to ERM, by the same names
+ * @param vsRefit the paired differences to ERM with its head fitted anew, by the same names
  * @param coin what ERM's gaps become if a coin replaces predictions at random until its balanced
  *     accuracy is no better than this strategy's
  * @param crossed what went over the boundary with the first seed
@@ -20,6 +21,7 @@ public record Summary(
         String strategy,
         Map<String, Interval> metrics,
         Map<String, Interval> vsErm,
+        Map<String, Interval> vsRefit,
         Map<String, Double> coin,
         Outcome.Crossed crossed) {
 
@@ -75,23 +77,23 @@ public record Summary(
                     .put(outcome.seed(), outcome);
         }
         Map<Long, Outcome> erm = byStrategy.getOrDefault("ERM", Map.of());
+        Map<Long, Outcome> refit = byStrategy.getOrDefault(SeedRun.REFIT, Map.of());
         List<Summary> summaries = new ArrayList<>();
         byStrategy.forEach(
                 (name, bySeed) -> {
                     List<Outcome> own = List.copyOf(bySeed.values());
                     Map<String, Interval> metrics = new LinkedHashMap<>();
-                    Map<String, Interval> differences = new LinkedHashMap<>();
                     for (String metric : own.get(0).metrics().keySet()) {
                         metrics.put(metric, Interval.of(values(own, metric)));
-                        if (!erm.isEmpty() && !name.equals("ERM")) {
-                            differences.put(metric, Interval.of(paired(own, erm, metric)));
-                        }
                     }
                     summaries.add(
                             new Summary(
                                     name,
                                     metrics,
-                                    differences,
+                                    name.equals("ERM") ? Map.of() : differences(own, erm),
+                                    name.equals("ERM") || name.equals(SeedRun.REFIT)
+                                            ? Map.of()
+                                            : differences(own, refit),
                                     erm.isEmpty() ? Map.of() : coin(own, erm, classes),
                                     own.get(0).crossed()));
                 });
@@ -118,16 +120,28 @@ public record Summary(
         return outcomes.stream().mapToDouble(o -> value(o, metric)).toArray();
     }
 
-    private static double[] paired(List<Outcome> own, Map<Long, Outcome> erm, String metric) {
+    /** Seed by seed, so that what a seed's faces do to both does not count. */
+    private static Map<String, Interval> differences(
+            List<Outcome> own, Map<Long, Outcome> reference) {
+        Map<String, Interval> differences = new LinkedHashMap<>();
+        if (!reference.isEmpty()) {
+            for (String metric : own.get(0).metrics().keySet()) {
+                differences.put(metric, Interval.of(paired(own, reference, metric)));
+            }
+        }
+        return differences;
+    }
+
+    private static double[] paired(List<Outcome> own, Map<Long, Outcome> reference, String metric) {
         return own.stream()
-                .mapToDouble(o -> value(o, metric) - value(ofSeed(erm, o.seed()), metric))
+                .mapToDouble(o -> value(o, metric) - value(ofSeed(reference, o.seed()), metric))
                 .toArray();
     }
 
     private static Outcome ofSeed(Map<Long, Outcome> outcomes, long seed) {
         Outcome outcome = outcomes.get(seed);
         if (outcome == null) {
-            throw new IllegalStateException("ERM was not run with seed " + seed);
+            throw new IllegalStateException("the reference was not run with seed " + seed);
         }
         return outcome;
     }
