@@ -1,6 +1,5 @@
 package io.fairlora.examples;
 
-import ai.djl.Device;
 import io.fairlora.FairClassifier;
 import io.fairlora.FairLora;
 import io.fairlora.examples.study.FaceSource;
@@ -23,7 +22,6 @@ import io.fairlora.training.TaskImages;
 import io.fairlora.training.TrainingSettings;
 import io.fairlora.vision.synth.FaceAttribute;
 import io.fairlora.vision.vit.VisionTransformer;
-import io.fairlora.vision.zoo.Zoo;
 import java.nio.file.Path;
 import java.util.EnumMap;
 import java.util.Locale;
@@ -32,6 +30,7 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
@@ -50,11 +49,7 @@ public final class AdapterOverlap implements Callable<Integer> {
 
     private static final int EPOCHS = 3;
 
-    @Option(
-            names = "--backbone",
-            paramLabel = "DIR",
-            description = "A Hugging Face ViT directory instead of the embedded backbone.")
-    private @Nullable Path backbone;
+    @Mixin private final BackboneOption backbone = new BackboneOption();
 
     @Option(
             names = "--celeba",
@@ -85,10 +80,7 @@ public final class AdapterOverlap implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        try (VisionTransformer vit =
-                backbone == null
-                        ? Zoo.tinyVit(Device.cpu())
-                        : VisionTransformer.load(backbone, Device.cpu())) {
+        try (VisionTransformer vit = backbone.load()) {
             vit.setPrecision(Precision.BF16);
             int images = 9 * vit.featureSize();
             FaceSource source =

@@ -1,6 +1,5 @@
 package io.fairlora.examples;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.fairlora.ndarray.Precision;
@@ -16,7 +15,6 @@ import io.fairlora.vision.dataset.UtkFace;
 import io.fairlora.vision.synth.FaceAttribute;
 import io.fairlora.vision.synth.SynthFaces;
 import io.fairlora.vision.vit.VisionTransformer;
-import io.fairlora.vision.zoo.Zoo;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -25,6 +23,7 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** How well a linear classifier reads attributes from the features of a frozen backbone. */
@@ -34,11 +33,7 @@ import picocli.CommandLine.Option;
         description = "Linear probes of a frozen backbone, as balanced accuracy.")
 public final class ProbeBackbone implements Callable<Integer> {
 
-    @Option(
-            names = "--backbone",
-            paramLabel = "DIR",
-            description = "A Hugging Face ViT directory instead of the embedded backbone.")
-    private @Nullable Path backbone;
+    @Mixin private final BackboneOption backbone = new BackboneOption();
 
     @Option(names = "--fairface", paramLabel = "DIR", description = "Probe on FairFace.")
     private @Nullable Path fairFace;
@@ -78,10 +73,7 @@ public final class ProbeBackbone implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        try (VisionTransformer vit =
-                backbone == null
-                        ? Zoo.tinyVit(Device.cpu())
-                        : VisionTransformer.load(backbone, Device.cpu())) {
+        try (VisionTransformer vit = backbone.load()) {
             vit.setPrecision(Precision.BF16);
             probe(vit, "synthetic", synthetic(1, train), synthetic(2, test), synthNames());
             if (fairFace != null) {

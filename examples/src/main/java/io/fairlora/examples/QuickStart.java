@@ -1,6 +1,5 @@
 package io.fairlora.examples;
 
-import ai.djl.Device;
 import io.fairlora.examples.study.FaceSource;
 import io.fairlora.examples.study.Outcome;
 import io.fairlora.examples.study.Study;
@@ -14,7 +13,6 @@ import io.fairlora.strategy.Strategies;
 import io.fairlora.training.TrainingSettings;
 import io.fairlora.vision.synth.FaceAttribute;
 import io.fairlora.vision.vit.VisionTransformer;
-import io.fairlora.vision.zoo.Zoo;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -27,6 +25,7 @@ import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 
@@ -68,11 +67,7 @@ public final class QuickStart implements Callable<Integer> {
                             + " nature's unless given, synthetic ones take 0.9.")
     private @Nullable Double correlation;
 
-    @Option(
-            names = "--backbone",
-            paramLabel = "DIR",
-            description = "A Hugging Face ViT directory instead of the embedded backbone.")
-    private @Nullable Path backbone;
+    @Mixin private final BackboneOption backbone = new BackboneOption();
 
     @Option(
             names = "--image-size",
@@ -170,10 +165,7 @@ public final class QuickStart implements Callable<Integer> {
             System.setProperty("ai.djl.pytorch.num_threads", "1");
         }
         long start = System.nanoTime();
-        try (VisionTransformer vit =
-                backbone == null
-                        ? Zoo.tinyVit(Device.cpu())
-                        : VisionTransformer.load(backbone, Device.cpu())) {
+        try (VisionTransformer vit = backbone.load()) {
             vit.setPrecision(precision);
             checkImageSize(vit.input());
             FaceSource source = source(vit);

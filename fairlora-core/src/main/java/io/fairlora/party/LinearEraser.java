@@ -30,6 +30,12 @@ public record LinearEraser(HostTensor u, HostTensor v, HostTensor shift) {
     /** Features may be nearly collinear; this part of their mean variance is added to each. */
     private static final double RIDGE = 1e-8;
 
+    /** What rounding leaves of a constant's variance, as a part of its square. */
+    private static final double LEAST_VARIANCE = 1e-16;
+
+    /** Less than the rounding of a single-precision feature leaves nothing to divide by. */
+    private static final double LEAST_EXPLAINED = 1e-9;
+
     /** Checks that the shapes fit together. */
     public LinearEraser {
         checkArgument(
@@ -52,7 +58,9 @@ public record LinearEraser(HostTensor u, HostTensor v, HostTensor shift) {
      * @param classes the number of values, of which at least two occur
      * @param weights one an example, at least 0
      * @return the eraser; under the given weights the features' class means coincide after it
-     * @throws IllegalArgumentException if fewer than two values occur
+     * @throws IllegalArgumentException if fewer than two values occur, if the features do not vary
+     *     or are not finite, or if their class means do not tell the values apart, so that there is
+     *     nothing to erase
      */
     static LinearEraser fit(NDArray features, int[] values, int classes, float[] weights) {
         int[] occurring = Arrays.stream(values).distinct().sorted().toArray();
@@ -105,15 +113,52 @@ public record LinearEraser(HostTensor u, HostTensor v, HostTensor shift) {
         NDArray weighted = centred.mul(w).transpose();
         long d = x.getShape().get(1);
         NDArray covariance = weighted.matMul(centred);
-        double ridge = RIDGE * trace(covariance) / d;
+        double variance = trace(covariance);
+        checkArgument(
+                variance > LEAST_VARIANCE * HostTensor.copyOf(mean.mul(mean).sum()).get(0)
+                        && Double.isFinite(variance),
+                "an eraser needs finite features that vary, found a total variance of %s",
+                variance);
+        double ridge = RIDGE * variance / d;
         NDArray eye =
                 covariance.getManager().eye(Math.toIntExact(d)).toType(DataType.FLOAT64, true);
         NDArray cross = weighted.matMul(centredZ);
         NDArray solved = covariance.add(eye.mul(ridge)).inverse().matMul(cross);
-        NDArray v = cross.transpose().matMul(solved).inverse().matMul(solved.transpose());
+        NDArray explained = cross.transpose().matMul(solved);
+        checkToldApart(HostTensor.copyOf(explained), HostTensor.copyOf(variances(centredZ, w)));
+        NDArray v = explained.inverse().matMul(solved.transpose());
         NDArray shift = cross.matMul(v).matMul(mean.transpose()).reshape(d);
         return new LinearEraser(
                 HostTensor.copyOf(cross), HostTensor.copyOf(v), HostTensor.copyOf(shift));
+    }
+
+    private static NDArray variances(NDArray centred, NDArray w) {
+        return centred.mul(centred).mul(w).sum(new int[] {0});
+    }
+
+    /**
+     * Refuses class means that leave the inverse undefined: of each value's indicator, something
+     * must be explained by the features that the indicators before it do not explain (the pivots of
+     * a Cholesky factorisation, as parts of the indicators' variances).
+     */
+    private static void checkToldApart(HostTensor explained, HostTensor variances) {
+        int k = variances.size();
+        double[][] lower = new double[k][k];
+        for (int row = 0; row < k; row++) {
+            for (int column = 0; column <= row; column++) {
+                double rest =
+                        explained.get(row * k + column)
+                                / Math.sqrt((double) variances.get(row) * variances.get(column));
+                for (int i = 0; i < column; i++) {
+                    rest -= lower[row][i] * lower[column][i];
+                }
+                checkArgument(
+                        row != column || rest > LEAST_EXPLAINED,
+                        "the features' class means do not tell the values of the attribute apart:"
+                                + " there is nothing to erase");
+                lower[row][column] = row == column ? Math.sqrt(rest) : rest / lower[column][column];
+            }
+        }
     }
 
     private static double trace(NDArray square) {

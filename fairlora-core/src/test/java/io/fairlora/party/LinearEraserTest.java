@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.fairlora.ndarray.HostTensor;
@@ -253,6 +254,27 @@ class LinearEraserTest {
                 LinearEraser.fit(x, drawn.values(), 2, ones(100)).apply(x, 1).close();
             }
             assertThat(Handles.of(manager)).isEqualTo(1);
+        }
+    }
+
+    @Test
+    void featuresThatDoNotVaryAreRefused() {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            NDArray same = manager.ones(new Shape(6, 2)).mul(0.3f);
+            assertThatThrownBy(
+                            () -> LinearEraser.fit(same, new int[] {0, 1, 0, 1, 0, 1}, 2, ones(6)))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("an eraser needs finite features that vary");
+        }
+    }
+
+    @Test
+    void classMeansThatCoincideAreRefused() {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            NDArray x = manager.create(new float[][] {{1, 2}, {1, 2}, {-3, 1}, {-3, 1}});
+            assertThatThrownBy(() -> LinearEraser.fit(x, new int[] {0, 1, 0, 1}, 2, ones(4)))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("there is nothing to erase");
         }
     }
 
