@@ -59,23 +59,13 @@ public final class AdapterMath {
             return adapters.get(0);
         }
         Map<String, List<Factors>> byLayer = new LinkedHashMap<>();
-        Map<String, HostTensor> saved = new LinkedHashMap<>();
         for (LoraAdapter adapter : adapters) {
             adapter.layers()
                     .forEach(
                             (path, f) ->
                                     byLayer.computeIfAbsent(path, k -> new ArrayList<>()).add(f));
-            adapter.savedModules()
-                    .forEach(
-                            (name, tensor) -> {
-                                HostTensor before = saved.putIfAbsent(name, tensor);
-                                checkArgument(
-                                        before == null || before.equals(tensor),
-                                        "two adapters save %s with different content, which cannot"
-                                                + " be added",
-                                        name);
-                            });
         }
+        Map<String, HostTensor> saved = savedModulesOf(adapters);
         ImmutableMap.Builder<String, Factors> layers = ImmutableMap.builder();
         byLayer.forEach((path, factors) -> layers.put(path, concatenate(path, factors)));
         ImmutableMap<String, Factors> sum = layers.buildOrThrow();
@@ -91,6 +81,24 @@ public final class AdapterMath {
      */
     public static LoraAdapter add(LoraAdapter first, LoraAdapter second) {
         return add(List.of(first, second));
+    }
+
+    /** The saved modules of all, refused if two differ under one name. */
+    static Map<String, HostTensor> savedModulesOf(List<LoraAdapter> adapters) {
+        Map<String, HostTensor> saved = new LinkedHashMap<>();
+        for (LoraAdapter adapter : adapters) {
+            adapter.savedModules()
+                    .forEach(
+                            (name, tensor) -> {
+                                HostTensor before = saved.putIfAbsent(name, tensor);
+                                checkArgument(
+                                        before == null || before.equals(tensor),
+                                        "two adapters save %s with different content, which cannot"
+                                                + " be added",
+                                        name);
+                            });
+        }
+        return saved;
     }
 
     private static Factors concatenate(String path, List<Factors> parts) {
@@ -131,7 +139,7 @@ public final class AdapterMath {
     }
 
     /** A configuration that names the layers of a sum, with the greatest of their ranks. */
-    private static LoraConfig configOf(List<LoraAdapter> adapters, Map<String, Factors> sum) {
+    static LoraConfig configOf(List<LoraAdapter> adapters, Map<String, Factors> sum) {
         Set<String> modulesToSave = new TreeSet<>();
         adapters.forEach(adapter -> modulesToSave.addAll(adapter.config().modulesToSave()));
         Factors greatest = sum.values().iterator().next();
