@@ -13,7 +13,6 @@ import io.fairlora.strategy.Strategies;
 import io.fairlora.training.TrainingSettings;
 import io.fairlora.vision.synth.FaceAttribute;
 import io.fairlora.vision.vit.VisionTransformer;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -140,17 +139,7 @@ public final class QuickStart implements Callable<Integer> {
     }
 
     private static CommandLine commandLine() {
-        return new CommandLine(new QuickStart())
-                .setExecutionExceptionHandler(
-                        (e, commandLine, result) -> {
-                            // What is wrong with the input is one sentence; a defect keeps its
-                            // trace.
-                            if (e instanceof IllegalArgumentException || e instanceof IOException) {
-                                commandLine.getErr().println("error: " + e.getMessage());
-                                return CommandLine.ExitCode.SOFTWARE;
-                            }
-                            throw e;
-                        });
+        return new CommandLine(new QuickStart()).setExecutionExceptionHandler(new OneSentence());
     }
 
     @Override

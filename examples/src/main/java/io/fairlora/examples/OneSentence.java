@@ -1,0 +1,20 @@
+package io.fairlora.examples;
+
+import java.io.IOException;
+import picocli.CommandLine;
+import picocli.CommandLine.IExecutionExceptionHandler;
+import picocli.CommandLine.ParseResult;
+
+/** Prints what is wrong with the input as one sentence; a defect keeps its trace. */
+final class OneSentence implements IExecutionExceptionHandler {
+
+    @Override
+    public int handleExecutionException(Exception e, CommandLine commandLine, ParseResult result)
+            throws Exception {
+        if (e instanceof IllegalArgumentException || e instanceof IOException) {
+            commandLine.getErr().println("error: " + e.getMessage());
+            return CommandLine.ExitCode.SOFTWARE;
+        }
+        throw e;
+    }
+}

@@ -1,0 +1,283 @@
+package io.fairlora.examples;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.fairlora.FairClassifier;
+import io.fairlora.lora.InputSpec;
+import io.fairlora.lora.LoraAdapter;
+import io.fairlora.lora.LoraInjector;
+import io.fairlora.lora.PeftFormat;
+import io.fairlora.ndarray.GradientMode;
+import io.fairlora.ndarray.HostTensor;
+import io.fairlora.training.ImageReadException;
+import io.fairlora.training.LinearHead;
+import io.fairlora.training.PixelReader;
+import io.fairlora.vision.dataset.FileImages;
+import io.fairlora.vision.vit.ClassifierHead;
+import io.fairlora.vision.vit.VisionTransformer;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** Classifies image files with a Hugging Face ViT, with or without a PEFT adapter. */
+@Command(
+        name = "PredictImages",
+        mixinStandardHelpOptions = true,
+        description = {
+            "Prints the most probable classes of each image.",
+            "The exit code is 1 if an image cannot be read; the others are classified nevertheless."
+        })
+public final class PredictImages implements Callable<Integer> {
+
+    private static final int BATCH = 64;
+
+    @Option(
+            names = "--model",
+            required = true,
+            paramLabel = "DIR",
+            description = "A ViT as Hugging Face saves it: config.json, model.safetensors.")
+    private Path model = Path.of("");
+
+    @Option(
+            names = "--adapter",
+            paramLabel = "DIR",
+            description =
+                    "An adapter as PEFT saves it. If it holds a classifier, that one is used.")
+    private @Nullable Path adapter;
+
+    @Option(
+            names = "--top",
+            defaultValue = "5",
+            paramLabel = "N",
+            description = "How many classes of each image, default ${DEFAULT-VALUE}.")
+    private int top;
+
+    @Option(names = "--json", paramLabel = "FILE", description = "Write logits and classes.")
+    private @Nullable Path json;
+
+    @Parameters(arity = "1..*", paramLabel = "IMAGES", description = "Image files.")
+    private List<Path> images = List.of();
+
+    /** What is known of one image; its logits are in the order of the labels. */
+    @SuppressWarnings("ArrayRecordComponent") // handed over once, never compared
+    private record Prediction(Path file, float[] logits) {
+
+        /** Softmax, shifted so that no exponential overflows. */
+        double[] scores() {
+            double greatest = Double.NEGATIVE_INFINITY;
+            for (float logit : logits) {
+                greatest = Math.max(greatest, logit);
+            }
+            double[] scores = new double[logits.length];
+            double sum = 0;
+            for (int i = 0; i < scores.length; i++) {
+                scores[i] = Math.exp(logits[i] - greatest);
+                sum += scores[i];
+            }
+            for (int i = 0; i < scores.length; i++) {
+                scores[i] /= sum;
+            }
+            return scores;
+        }
+    }
+
+    /**
+     * Runs from the command line.
+     *
+     * @param args see {@code --help}
+     */
+    public static void main(String[] args) {
+        int code = run(args);
+        if (code != 0) {
+            System.exit(code);
+        }
+    }
+
+    /**
+     * Runs from other code.
+     *
+     * @param args see {@code --help}
+     * @return the exit code: 0, 1 if an image could not be read or the input is wrong, 2 if the
+     *     arguments are
+     */
+    public static int run(String... args) {
+        return new CommandLine(new PredictImages())
+                .setExecutionExceptionHandler(new OneSentence())
+                .execute(args);
+    }
+
+    @Override
+    public Integer call() throws IOException {
+        if (top < 1) {
+            throw new IllegalArgumentException("--top must be at least 1, found " + top);
+        }
+        try (VisionTransformer vit = VisionTransformer.load(model, Device.cpu())) {
+            ClassifierHead head = head(vit);
+            List<Prediction> predictions = predict(vit, head);
+            predictions.forEach(prediction -> print(prediction, head.labels()));
+            if (json != null) {
+                write(json, predictions, head.labels());
+            }
+            return predictions.size() == images.size() ? 0 : 1;
+        }
+    }
+
+    /** Puts the adapter into the backbone and finds the classifier that goes with it. */
+    private ClassifierHead head(VisionTransformer vit) throws IOException {
+        Optional<ClassifierHead> own = ClassifierHead.read(model);
+        if (adapter != null) {
+            LoraAdapter read = PeftFormat.read(adapter, vit);
+            if (!read.savedModules().isEmpty()) {
+                own = Optional.of(savedWith(adapter, vit, own));
+            }
+            LoraInjector.attach(vit, read, "adapter", 1, false);
+        }
+        ClassifierHead head =
+                own.orElseThrow(
+                        () ->
+                                new IllegalArgumentException(
+                                        model
+                                                + " holds no classifier, and "
+                                                + (adapter == null
+                                                        ? "no adapter was given"
+                                                        : adapter + " holds none either")));
+        if (head.weights().features() != vit.featureSize()) {
+            throw new IllegalArgumentException(
+                    "the classifier reads "
+                            + head.weights().features()
+                            + " features, the backbone has "
+                            + vit.featureSize());
+        }
+        return head;
+    }
+
+    /** An adapter of PEFT's own does not name its classes: the model's names serve if they can. */
+    private static ClassifierHead savedWith(
+            Path directory, VisionTransformer vit, Optional<ClassifierHead> own)
+            throws IOException {
+        try (FairClassifier saved = FairClassifier.load(directory, vit)) {
+            LinearHead.Weights weights = saved.candidate().servedHead();
+            List<String> labels = saved.classes();
+            boolean named =
+                    IntStream.range(0, labels.size())
+                            .anyMatch(i -> !labels.get(i).equals("LABEL_" + i));
+            return new ClassifierHead(
+                    weights,
+                    named || own.isEmpty() || own.get().labels().size() != labels.size()
+                            ? labels
+                            : own.get().labels());
+        }
+    }
+
+    private List<Prediction> predict(VisionTransformer vit, ClassifierHead head) {
+        List<Prediction> predictions = new ArrayList<>();
+        FileImages files = FileImages.of(images);
+        InputSpec spec = vit.input();
+        try (LinearHead layer = new LinearHead(vit.manager(), head.weights(), DataType.FLOAT32)) {
+            for (int from = 0; from < images.size(); from += BATCH) {
+                int to = Math.min(images.size(), from + BATCH);
+                byte[] bytes = new byte[Math.multiplyExact(to - from, spec.bytes())];
+                List<Integer> read = new ArrayList<>();
+                for (int i = from; i < to; i++) {
+                    try {
+                        files.read(i, spec, bytes, read.size() * spec.bytes());
+                        read.add(i);
+                    } catch (ImageReadException e) {
+                        System.err.println("error: " + e.getMessage());
+                    }
+                }
+                if (!read.isEmpty()) {
+                    predictions.addAll(predict(vit, layer, read, bytes));
+                }
+            }
+        }
+        return predictions;
+    }
+
+    private List<Prediction> predict(
+            VisionTransformer vit, LinearHead layer, List<Integer> read, byte[] bytes) {
+        int[] rows = read.stream().mapToInt(Integer::intValue).toArray();
+        PixelReader.Pixels pixels =
+                new PixelReader.Pixels(
+                        rows, Arrays.copyOf(bytes, rows.length * vit.input().bytes()), vit.input());
+        try (NDManager scope = vit.manager().newSubManager()) {
+            float[] logits =
+                    GradientMode.OFF.get(
+                            () -> {
+                                NDArray features = vit.features(pixels.toNDArray(scope));
+                                return HostTensor.copyOf(layer.logits(features)).toArray();
+                            });
+            int classes = logits.length / rows.length;
+            return IntStream.range(0, rows.length)
+                    .mapToObj(
+                            i ->
+                                    new Prediction(
+                                            images.get(rows[i]),
+                                            Arrays.copyOfRange(
+                                                    logits, i * classes, (i + 1) * classes)))
+                    .toList();
+        }
+    }
+
+    private List<Integer> best(double[] scores) {
+        return IntStream.range(0, scores.length)
+                .boxed()
+                .sorted(Comparator.comparingDouble((Integer i) -> scores[i]).reversed())
+                .limit(top)
+                .toList();
+    }
+
+    private void print(Prediction prediction, List<String> labels) {
+        double[] scores = prediction.scores();
+        System.out.println(prediction.file());
+        for (int i : best(scores)) {
+            System.out.printf(Locale.ROOT, "  %.4f  %s%n", scores[i], labels.get(i));
+        }
+    }
+
+    private void write(Path out, List<Prediction> predictions, List<String> labels)
+            throws IOException {
+        ObjectMapper mapper = new ObjectMapper();
+        ObjectNode root = mapper.createObjectNode();
+        ArrayNode list = root.putArray("predictions");
+        for (Prediction prediction : predictions) {
+            ObjectNode node = list.addObject().put("file", prediction.file().toString());
+            ArrayNode logits = node.putArray("logits");
+            for (float logit : prediction.logits()) {
+                logits.add(logit);
+            }
+            double[] scores = prediction.scores();
+            ArrayNode classes = node.putArray("top");
+            for (int i : best(scores)) {
+                classes.addObject().put("label", labels.get(i)).put("score", scores[i]);
+            }
+        }
+        Path target = out.toAbsolutePath();
+        Path half = Files.createTempFile(target.getParent(), ".predictions", ".json");
+        try {
+            Files.writeString(half, root.toPrettyString() + "\n");
+            Files.move(half, target, StandardCopyOption.REPLACE_EXISTING);
+        } finally {
+            Files.deleteIfExists(half);
+        }
+    }
+}
