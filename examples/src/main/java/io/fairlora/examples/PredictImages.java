@@ -21,9 +21,7 @@ import io.fairlora.vision.dataset.FileImages;
 import io.fairlora.vision.vit.ClassifierHead;
 import io.fairlora.vision.vit.VisionTransformer;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -130,6 +128,7 @@ public final class PredictImages implements Callable<Integer> {
         if (top < 1) {
             throw new IllegalArgumentException("--top must be at least 1, found " + top);
         }
+        JsonFile.check(json);
         try (VisionTransformer vit = VisionTransformer.load(model, Device.cpu())) {
             ClassifierHead head = head(vit);
             List<Prediction> predictions = predict(vit, head);
@@ -144,47 +143,59 @@ public final class PredictImages implements Callable<Integer> {
     /** Puts the adapter into the backbone and finds the classifier that goes with it. */
     private ClassifierHead head(VisionTransformer vit) throws IOException {
         Optional<ClassifierHead> own = ClassifierHead.read(model);
+        Path source = model;
         if (adapter != null) {
             LoraAdapter read = PeftFormat.read(adapter, vit);
             if (!read.savedModules().isEmpty()) {
-                own = Optional.of(savedWith(adapter, vit, own));
+                checkSaved(adapter, read);
+                own = Optional.of(savedWith(adapter, vit));
+                source = adapter;
             }
             LoraInjector.attach(vit, read, "adapter", 1, false);
         }
-        ClassifierHead head =
-                own.orElseThrow(
-                        () ->
-                                new IllegalArgumentException(
-                                        model
-                                                + " holds no classifier, and "
-                                                + (adapter == null
-                                                        ? "no adapter was given"
-                                                        : adapter + " holds none either")));
-        if (head.weights().features() != vit.featureSize()) {
+        if (own.isEmpty()) {
             throw new IllegalArgumentException(
-                    "the classifier reads "
-                            + head.weights().features()
+                    model
+                            + " holds no classifier, and "
+                            + (adapter == null
+                                    ? "no adapter was given"
+                                    : adapter + " holds none either"));
+        }
+        if (own.get().weights().features() != vit.featureSize()) {
+            throw new IllegalArgumentException(
+                    "the classifier of "
+                            + source
+                            + " reads "
+                            + own.get().weights().features()
                             + " features, the backbone has "
                             + vit.featureSize());
         }
-        return head;
+        return own.get();
+    }
+
+    private static void checkSaved(Path directory, LoraAdapter read) {
+        List<String> others =
+                read.savedModules().keySet().stream()
+                        .filter(name -> !name.startsWith("classifier."))
+                        .toList();
+        if (!others.isEmpty()) {
+            throw new IllegalArgumentException(
+                    directory
+                            + " saves the modules "
+                            + others
+                            + ", of which only a classifier is supported");
+        }
     }
 
     /** An adapter of PEFT's own does not name its classes: the model's names serve if they can. */
-    private static ClassifierHead savedWith(
-            Path directory, VisionTransformer vit, Optional<ClassifierHead> own)
-            throws IOException {
+    private ClassifierHead savedWith(Path directory, VisionTransformer vit) throws IOException {
         try (FairClassifier saved = FairClassifier.load(directory, vit)) {
-            LinearHead.Weights weights = saved.candidate().servedHead();
             List<String> labels = saved.classes();
-            boolean named =
-                    IntStream.range(0, labels.size())
-                            .anyMatch(i -> !labels.get(i).equals("LABEL_" + i));
-            return new ClassifierHead(
-                    weights,
-                    named || own.isEmpty() || own.get().labels().size() != labels.size()
-                            ? labels
-                            : own.get().labels());
+            if (labels.equals(ClassifierHead.numbered(labels.size()))) {
+                List<String> names = ClassifierHead.labels(model);
+                labels = names.size() == labels.size() ? names : labels;
+            }
+            return new ClassifierHead(saved.candidate().servedHead(), labels);
         }
     }
 
@@ -227,6 +238,15 @@ public final class PredictImages implements Callable<Integer> {
                                 return HostTensor.copyOf(layer.logits(features)).toArray();
                             });
             int classes = logits.length / rows.length;
+            for (int i = 0; i < logits.length; i++) {
+                if (!Float.isFinite(logits[i])) {
+                    throw new IllegalArgumentException(
+                            "the model's logits of "
+                                    + images.get(rows[i / classes])
+                                    + " are not finite, found "
+                                    + logits[i]);
+                }
+            }
             return IntStream.range(0, rows.length)
                     .mapToObj(
                             i ->
@@ -271,13 +291,6 @@ public final class PredictImages implements Callable<Integer> {
                 classes.addObject().put("label", labels.get(i)).put("score", scores[i]);
             }
         }
-        Path target = out.toAbsolutePath();
-        Path half = Files.createTempFile(target.getParent(), ".predictions", ".json");
-        try {
-            Files.writeString(half, root.toPrettyString() + "\n");
-            Files.move(half, target, StandardCopyOption.REPLACE_EXISTING);
-        } finally {
-            Files.deleteIfExists(half);
-        }
+        JsonFile.write(out, root);
     }
 }

@@ -13,7 +13,6 @@ import io.fairlora.strategy.Strategies;
 import io.fairlora.training.TrainingSettings;
 import io.fairlora.vision.synth.FaceAttribute;
 import io.fairlora.vision.vit.VisionTransformer;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -154,6 +153,7 @@ public final class QuickStart implements Callable<Integer> {
             System.setProperty("ai.djl.pytorch.num_threads", "1");
         }
         long start = System.nanoTime();
+        JsonFile.check(json);
         try (VisionTransformer vit = backbone.load()) {
             vit.setPrecision(precision);
             checkImageSize(vit.input());
@@ -182,8 +182,7 @@ public final class QuickStart implements Callable<Integer> {
                             + " ERASE sends a map that tells where s lies; all else is adapters.%n",
                     summaries.get(0).metric("linear_probe_accuracy_frozen").mean());
             if (json != null) {
-                Files.writeString(
-                        json, StudyTable.json(summaries, settings).toPrettyString() + "\n");
+                JsonFile.write(json, StudyTable.json(summaries, settings));
             }
             return summaries;
         }

@@ -7,8 +7,11 @@ import ai.djl.Device;
 import ai.djl.ndarray.types.DataType;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fairlora.ndarray.HostTensor;
+import io.fairlora.safetensors.Dtype;
 import io.fairlora.safetensors.SafetensorsFile;
+import io.fairlora.safetensors.SafetensorsWriter;
 import io.fairlora.vision.vit.VisionTransformer;
 import io.fairlora.vision.vit.VitConfig;
 import java.awt.image.BufferedImage;
@@ -19,7 +22,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -130,8 +135,88 @@ class PredictImagesTest {
         assertThat(predictions.at("/1/file").asText()).isEqualTo(files.get(1));
         assertThat(predictions.at("/1/top")).hasSize(2);
         try (var left = Files.list(folder)) {
-            assertThat(left).noneMatch(file -> file.getFileName().toString().startsWith("."));
+            assertThat(left).noneMatch(file -> file.toString().endsWith(".tmp"));
         }
+    }
+
+    /** A copy of the golden model with other names, and with or without its classifier. */
+    private String named(boolean classifier, String... names) throws IOException {
+        Path copy = Files.createDirectory(folder.resolve("named" + classifier + names.length));
+        try (SafetensorsFile weights =
+                SafetensorsFile.open(GOLDEN.resolve("model/model.safetensors"))) {
+            Map<String, HostTensor> kept = new LinkedHashMap<>();
+            for (String name : weights.names()) {
+                if (classifier || !name.startsWith("classifier.")) {
+                    kept.put(name, weights.read(name));
+                }
+            }
+            SafetensorsWriter.write(copy.resolve("model.safetensors"), kept, Map.of(), Dtype.F32);
+        }
+        ObjectMapper mapper = new ObjectMapper();
+        ObjectNode config =
+                (ObjectNode) mapper.readTree(GOLDEN.resolve("model/config.json").toFile());
+        ObjectNode labels = config.putObject("id2label");
+        // Not in their order, as in a file whose keys were sorted as text.
+        for (int i = names.length - 1; i >= 0; i--) {
+            labels.put(Integer.toString(i), names[i]);
+        }
+        mapper.writeValue(copy.resolve("config.json").toFile(), config);
+        return copy.toString();
+    }
+
+    private void assertBestIsNamed(JsonNode predictions, String expected, String... names)
+            throws IOException {
+        HostTensor logits = expected(expected);
+        for (int n = 0; n < files.size(); n++) {
+            int best = 0;
+            for (int c = 0; c < names.length; c++) {
+                best =
+                        logits.get(n * names.length + c) > logits.get(n * names.length + best)
+                                ? c
+                                : best;
+            }
+            assertThat(predictions.get(n).at("/top/0/label").asText()).isEqualTo(names[best]);
+        }
+    }
+
+    @Test
+    void classesAreNamedByTheModel() throws IOException {
+        String[] names = {"young", "middle", "old"};
+        assertBestIsNamed(predictions(0, files, "--model", named(true, names)), "logits", names);
+        String adapter = GOLDEN.resolve("adapter").toString();
+        assertBestIsNamed(
+                predictions(0, files, "--model", named(false, names), "--adapter", adapter),
+                "adapted_logits",
+                names);
+    }
+
+    @Test
+    void namesOfAnotherNumberOfClassesAreRefused() throws IOException {
+        assertThat(errorsOf(files, 1, "--model", named(true, "young", "old")))
+                .contains("names 2 classes in id2label, the classifier beside it has 3");
+    }
+
+    @Test
+    void anOutputThatCannotBeWrittenIsRefusedFirst() throws IOException {
+        String model = GOLDEN.resolve("model").toString();
+        String out = folder.resolve("absent/out.json").toString();
+        assertThat(errorsOf(files, 1, "--model", model, "--json", out))
+                .contains("error: --json is " + out + ", expected a file in a folder that exists");
+    }
+
+    @Test
+    void logitsThatAreNotFiniteAreRefused() throws IOException {
+        String model = named(true, "a", "b", "c");
+        Path file = Path.of(model, "model.safetensors");
+        Map<String, HostTensor> weights = new LinkedHashMap<>();
+        try (SafetensorsFile read = SafetensorsFile.open(file)) {
+            for (String name : read.names()) {
+                weights.put(name, read.read(name));
+            }
+        }
+        weights.put("classifier.bias", HostTensor.of(new float[] {0, Float.NaN, 0}, 3));
+        SafetensorsWriter.write(file, weights, Map.of(), Dtype.F32);
+        assertThat(errorsOf(files, 1, "--model", model)).contains("are not finite, found NaN");
     }
 
     @Test

@@ -2,12 +2,15 @@ package io.fairlora.vision.vit;
 
 import static com.google.common.base.Preconditions.checkArgument;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.fairlora.safetensors.SafetensorsFile;
 import io.fairlora.training.LinearHead;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
@@ -22,6 +25,7 @@ import java.util.stream.IntStream;
 public record ClassifierHead(LinearHead.Weights weights, List<String> labels) {
 
     private static final ObjectMapper JSON = new ObjectMapper();
+    private static final String CONFIG = "config.json";
     private static final String WEIGHT = "classifier.weight";
     private static final String BIAS = "classifier.bias";
 
@@ -36,13 +40,14 @@ public record ClassifierHead(LinearHead.Weights weights, List<String> labels) {
     }
 
     /**
-     * Reads the classifier of a model directory, with the labels of {@code id2label}; classes that
-     * {@code config.json} does not name are {@code LABEL_0} and so on, as transformers calls them.
+     * Reads the classifier of a model directory, with the labels of {@code id2label}; without them
+     * the classes are {@code LABEL_0} and so on, as transformers calls them.
      *
      * @param directory holds {@code config.json} and {@code model.safetensors}
      * @return the classifier; empty if the directory holds a model without one
      * @throws IOException if a file is missing or malformed
-     * @throws IllegalArgumentException if weight and bias of the classifier do not fit together
+     * @throws IllegalArgumentException if weight and bias of the classifier do not fit together, or
+     *     {@code id2label} names another number of classes
      */
     public static Optional<ClassifierHead> read(Path directory) throws IOException {
         Path file = directory.resolve("model.safetensors");
@@ -61,12 +66,56 @@ public record ClassifierHead(LinearHead.Weights weights, List<String> labels) {
                 throw new IllegalArgumentException(file + ": " + e.getMessage(), e);
             }
         }
-        JsonNode names = JSON.readTree(directory.resolve("config.json").toFile()).path("id2label");
+        List<String> labels = labels(directory);
+        checkArgument(
+                labels.isEmpty() || labels.size() == weights.classes(),
+                "%s names %s classes in id2label, the classifier beside it has %s",
+                directory.resolve(CONFIG),
+                labels.size(),
+                weights.classes());
         return Optional.of(
                 new ClassifierHead(
-                        weights,
-                        IntStream.range(0, weights.classes())
-                                .mapToObj(i -> names.path("" + i).asText("LABEL_" + i))
-                                .toList()));
+                        weights, labels.isEmpty() ? numbered(weights.classes()) : labels));
+    }
+
+    /**
+     * The names of the classes that a model directory's {@code config.json} gives, whether or not
+     * there is a classifier.
+     *
+     * @param directory holds {@code config.json}
+     * @return the values of {@code id2label} by their number; empty if there is none
+     * @throws IOException if the file is missing or malformed
+     * @throws IllegalArgumentException if the classes are not numbered from 0 on
+     */
+    public static List<String> labels(Path directory) throws IOException {
+        Path file = directory.resolve(CONFIG);
+        JsonNode names;
+        try {
+            names = JSON.readTree(Files.readAllBytes(file)).path("id2label");
+        } catch (JsonProcessingException e) {
+            throw new IOException(file + " is not JSON: " + e.getOriginalMessage(), e);
+        }
+        List<String> labels = new ArrayList<>();
+        for (int i = 0; i < names.size(); i++) {
+            JsonNode name = names.get(Integer.toString(i));
+            checkArgument(
+                    name != null && name.isTextual(),
+                    "%s has no name for class %s of %s in id2label",
+                    file,
+                    i,
+                    names.size());
+            labels.add(name.asText());
+        }
+        return List.copyOf(labels);
+    }
+
+    /**
+     * Names for classes that have none.
+     *
+     * @param classes how many
+     * @return {@code LABEL_0} and so on
+     */
+    public static List<String> numbered(int classes) {
+        return IntStream.range(0, classes).mapToObj(i -> "LABEL_" + i).toList();
     }
 }
