@@ -191,19 +191,15 @@ public final class FairClassifier implements AutoCloseable {
                         provenance.getOrDefault(NAME, String.valueOf(directory.getFileName())),
                         adapter.withSavedModules(Map.of()),
                         head,
-                        classes(directory, provenance.get(CLASSES), head.classes()),
+                        classes(directory, provenance.get(CLASSES), head),
                         null,
                         0));
     }
 
-    private static List<String> classes(Path directory, @Nullable String json, int count)
-            throws IOException {
+    private static List<String> classes(
+            Path directory, @Nullable String json, LinearHead.Weights head) throws IOException {
         if (json == null) {
-            ImmutableList.Builder<String> numbered = ImmutableList.builder();
-            for (int i = 0; i < count; i++) {
-                numbered.add("LABEL_" + i);
-            }
-            return numbered.build();
+            return head.numberedLabels();
         }
         try {
             return JSON.readValue(json, new TypeReference<List<String>>() {});

@@ -24,6 +24,7 @@ import io.fairlora.vision.synth.FaceAttribute;
 import io.fairlora.vision.vit.VisionTransformer;
 import java.nio.file.Path;
 import java.util.EnumMap;
+import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -120,7 +121,7 @@ public final class AdapterOverlap implements Callable<Integer> {
                     auditor.sensitiveAdapter(
                             new SensitiveAdapterRequest(config, settings.withSeed(~seed)));
             Candidate erm = fit(run.strategy(Strategies.ERM), train);
-            print(vit, erm.adapter(), sensitive);
+            print(erm.adapter(), overlaps(vit, erm.adapter(), sensitive));
             System.out.printf(
                     "%n%-22s %9s %9s %9s  %7s %7s %8s%n",
                     "mean overlap after", "input", "output", "weight", "DP", "EOpp", "bal.acc.");
@@ -156,7 +157,7 @@ public final class AdapterOverlap implements Callable<Integer> {
             Candidate candidate,
             LoraAdapter sensitive,
             LocalAuditor auditor) {
-        Map<Space, Double> means = means(backbone, candidate.adapter(), sensitive);
+        Map<Space, Double> means = means(overlaps(backbone, candidate.adapter(), sensitive));
         FairnessReport report = auditor.audit(candidate);
         System.out.printf(
                 Locale.ROOT,
@@ -170,49 +171,62 @@ public final class AdapterOverlap implements Callable<Integer> {
                 report.overall("balanced_accuracy").value());
     }
 
-    private static Map<Space, Double> means(
+    /** By layer and space. */
+    private static Map<String, Map<Space, Double>> overlaps(
             Backbone backbone, LoraAdapter task, LoraAdapter sensitive) {
         try (Backbone fork = backbone.fork();
                 InjectedLora own = LoraInjector.attach(fork, task, "task", 1, false)) {
-            Map<Space, Double> means = new EnumMap<>(Space.class);
+            Map<String, Map<Space, Double>> overlaps = new LinkedHashMap<>();
             for (String path : task.layers().keySet()) {
+                Map<Space, Double> bySpace = new EnumMap<>(Space.class);
                 for (Space space : Space.values()) {
-                    means.merge(
-                            space,
-                            overlap(own, path, sensitive, space) / task.layers().size(),
-                            Double::sum);
+                    bySpace.put(space, overlap(own, path, sensitive, space));
                 }
+                overlaps.put(path, bySpace);
             }
-            return means;
+            return overlaps;
         }
     }
 
-    private static void print(Backbone backbone, LoraAdapter task, LoraAdapter sensitive) {
+    private static Map<Space, Double> means(Map<String, Map<Space, Double>> overlaps) {
+        Map<Space, Double> means = new EnumMap<>(Space.class);
+        overlaps.values()
+                .forEach(
+                        layer ->
+                                layer.forEach(
+                                        (space, overlap) ->
+                                                means.merge(
+                                                        space,
+                                                        overlap / overlaps.size(),
+                                                        Double::sum)));
+        return means;
+    }
+
+    private static void print(LoraAdapter task, Map<String, Map<Space, Double>> overlaps) {
         System.out.printf("%-45s %8s %8s %8s%n", "layer", "input", "output", "weight");
-        try (Backbone fork = backbone.fork();
-                InjectedLora own = LoraInjector.attach(fork, task, "task", 1, false)) {
-            for (String path : task.layers().keySet()) {
-                System.out.printf("%-45s", path);
-                for (Space space : Space.values()) {
-                    System.out.printf(Locale.ROOT, " %8.4f", overlap(own, path, sensitive, space));
-                }
-                System.out.println();
-            }
-            Map<Space, Double> means = means(backbone, task, sensitive);
-            LoraAdapter.Factors shape = task.layers().values().iterator().next();
-            // Of two random matrices of r rows in n columns: E ||A A'^T||^2 = ||A||^2 ||A'||^2 / n.
-            System.out.printf(
-                    Locale.ROOT,
-                    "%-45s %8.4f %8.4f %8.4f%n%-45s %8.4f %8.4f %8.4f%n",
-                    "mean",
-                    means.get(Space.INPUT),
-                    means.get(Space.OUTPUT),
-                    means.get(Space.WEIGHT),
-                    "by chance",
-                    1.0 / shape.inputSize(),
-                    1.0 / shape.outputSize(),
-                    1.0 / shape.inputSize() / shape.outputSize());
-        }
+        overlaps.forEach(AdapterOverlap::printRow);
+        printRow("mean", means(overlaps));
+        // Of two random matrices of r rows in n columns: E ||A A'^T||^2 = ||A||^2 ||A'||^2 / n.
+        LoraAdapter.Factors shape = task.layers().values().iterator().next();
+        printRow(
+                "by chance",
+                Map.of(
+                        Space.INPUT,
+                        1.0 / shape.inputSize(),
+                        Space.OUTPUT,
+                        1.0 / shape.outputSize(),
+                        Space.WEIGHT,
+                        1.0 / shape.inputSize() / shape.outputSize()));
+    }
+
+    private static void printRow(String name, Map<Space, Double> overlaps) {
+        System.out.printf(
+                Locale.ROOT,
+                "%-45s %8.4f %8.4f %8.4f%n",
+                name,
+                overlaps.get(Space.INPUT),
+                overlaps.get(Space.OUTPUT),
+                overlaps.get(Space.WEIGHT));
     }
 
     private static double overlap(

@@ -10,10 +10,7 @@ import io.fairlora.metrics.report.FairnessReport;
 import io.fairlora.metrics.report.JsonFormat;
 import io.fairlora.report.HtmlReport;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -161,6 +158,8 @@ public final class AuditPredictions {
     }
 
     private FairnessReport run() throws IOException {
+        OutputFile.check("--json", json);
+        OutputFile.check("--html", html);
         PredictionsCsv.Columns columns =
                 new PredictionsCsv.Columns(
                         label, prediction, score, threshold, groups, weight, classes);
@@ -176,7 +175,7 @@ public final class AuditPredictions {
         csv.scores().ifPresent(audit::scores);
         FairnessReport report = audit.report();
         if (json != null) {
-            writeWhole(json, JsonFormat.write(report) + "\n");
+            OutputFile.write(json, JsonFormat.write(report) + "\n");
         }
         if (html != null) {
             HtmlReport.write(html, report, List.of());
@@ -200,15 +199,5 @@ public final class AuditPredictions {
                             + snapshot.groups().stream().map(Group::label).toList());
         }
         return group;
-    }
-
-    private static void writeWhole(Path target, String text) throws IOException {
-        Path part = target.toAbsolutePath().resolveSibling(target.getFileName() + ".part");
-        try {
-            Files.write(part, text.getBytes(StandardCharsets.UTF_8));
-            Files.move(part, target, StandardCopyOption.REPLACE_EXISTING);
-        } finally {
-            Files.deleteIfExists(part);
-        }
     }
 }

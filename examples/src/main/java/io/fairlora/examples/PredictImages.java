@@ -128,7 +128,7 @@ public final class PredictImages implements Callable<Integer> {
         if (top < 1) {
             throw new IllegalArgumentException("--top must be at least 1, found " + top);
         }
-        JsonFile.check(json);
+        OutputFile.check("--json", json);
         try (VisionTransformer vit = VisionTransformer.load(model, Device.cpu())) {
             ClassifierHead head = head(vit);
             List<Prediction> predictions = predict(vit, head);
@@ -151,6 +151,7 @@ public final class PredictImages implements Callable<Integer> {
                 own = Optional.of(savedWith(adapter, vit));
                 source = adapter;
             }
+            // Lives as long as the backbone, which closes what it owns.
             LoraInjector.attach(vit, read, "adapter", 1, false);
         }
         if (own.isEmpty()) {
@@ -191,7 +192,7 @@ public final class PredictImages implements Callable<Integer> {
     private ClassifierHead savedWith(Path directory, VisionTransformer vit) throws IOException {
         try (FairClassifier saved = FairClassifier.load(directory, vit)) {
             List<String> labels = saved.classes();
-            if (labels.equals(ClassifierHead.numbered(labels.size()))) {
+            if (labels.equals(saved.candidate().head().numberedLabels())) {
                 List<String> names = ClassifierHead.labels(model);
                 labels = names.size() == labels.size() ? names : labels;
             }
@@ -291,6 +292,6 @@ public final class PredictImages implements Callable<Integer> {
                 classes.addObject().put("label", labels.get(i)).put("score", scores[i]);
             }
         }
-        JsonFile.write(out, root);
+        OutputFile.write(out, root.toPrettyString() + "\n");
     }
 }

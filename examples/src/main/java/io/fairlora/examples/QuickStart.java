@@ -153,7 +153,7 @@ public final class QuickStart implements Callable<Integer> {
             System.setProperty("ai.djl.pytorch.num_threads", "1");
         }
         long start = System.nanoTime();
-        JsonFile.check(json);
+        OutputFile.check("--json", json);
         try (VisionTransformer vit = backbone.load()) {
             vit.setPrecision(precision);
             checkImageSize(vit.input());
@@ -182,7 +182,8 @@ public final class QuickStart implements Callable<Integer> {
                             + " ERASE sends a map that tells where s lies; all else is adapters.%n",
                     summaries.get(0).metric("linear_probe_accuracy_frozen").mean());
             if (json != null) {
-                JsonFile.write(json, StudyTable.json(summaries, settings));
+                OutputFile.write(
+                        json, StudyTable.json(summaries, settings).toPrettyString() + "\n");
             }
             return summaries;
         }

@@ -13,7 +13,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.TreeSet;
-import java.util.function.DoubleUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,72 +40,10 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A layer that some adapters lack is combined of those that have it. All is computed in Java
  * memory. The types that prune whole changes decompose each layer's full matrix, which for sides of
- * 768 takes more than a minute a layer; the others, {@link CombinationType#SVD} among them, work on
+ * 768 takes about ten seconds a layer; the others, {@link CombinationType#SVD} among them, work on
  * the factors alone.
  */
 public final class AdapterCombination {
-
-    /** How factors or changes are combined; the names are PEFT's. */
-    public enum CombinationType {
-        /** Concatenates factors: the exact weighted sum of the changes; ranks add up. */
-        CAT,
-        /** The nearest adapter of lower rank to the weighted sum of the changes. */
-        SVD,
-        /**
-         * Adds A and B apart, each times the root of weight times scale, so that the product also
-         * has mixed terms; ranks must be equal.
-         */
-        LINEAR,
-        /**
-         * As {@link #LINEAR}, but trims A and B to their largest elements and averages those of the
-         * majority's sign (Yadav et al. 2023).
-         */
-        TIES,
-        /** As {@link #LINEAR}, of factors whose elements are dropped at random. */
-        DARE_LINEAR,
-        /** As {@link #TIES}, with elements dropped at random instead of trimmed. */
-        DARE_TIES,
-        /** As {@link #LINEAR}, of factors trimmed to their largest elements. */
-        MAGNITUDE_PRUNE,
-        /** {@link #TIES} on the whole changes B A, then brought to a rank. */
-        TIES_SVD,
-        /** {@link #DARE_LINEAR} on the whole changes B A, then brought to a rank. */
-        DARE_LINEAR_SVD,
-        /** {@link #DARE_TIES} on the whole changes B A, then brought to a rank. */
-        DARE_TIES_SVD,
-        /** {@link #MAGNITUDE_PRUNE} on the whole changes B A, then brought to a rank. */
-        MAGNITUDE_PRUNE_SVD;
-
-        boolean prunes() {
-            return this != CAT && this != SVD && this != LINEAR;
-        }
-
-        boolean isRandom() {
-            return name().startsWith("DARE");
-        }
-
-        boolean electsSign() {
-            return name().contains("TIES");
-        }
-
-        boolean decomposes() {
-            return name().endsWith("SVD");
-        }
-    }
-
-    /** What decides the sign that a position's elements must have. */
-    public enum MajoritySign {
-        /** The sign of the elements' sum. */
-        TOTAL,
-        /** The sign that more of the elements have. */
-        FREQUENCY
-    }
-
-    /** Which elements DARE keeps. */
-    interface Masks {
-        /** One flag an element of A, B or BA of an adapter's layer. */
-        boolean[] of(String layer, int adapter, String matrix, int size);
-    }
 
     private final CombinationType type;
     private final double density;
@@ -159,7 +96,7 @@ public final class AdapterCombination {
                 weights);
     }
 
-    LoraAdapter combine(List<LoraAdapter> adapters, Masks masks, double... weights) {
+    LoraAdapter combine(List<LoraAdapter> adapters, ElementMerge.Masks masks, double... weights) {
         check(adapters, weights);
         CombinationType used = asPeft && adapters.size() == 1 ? CombinationType.LINEAR : type;
         LoraAdapter result;
@@ -168,7 +105,11 @@ public final class AdapterCombination {
             result =
                     used == CombinationType.CAT ? sum : AdapterMath.refactor(sum, rankOf(adapters));
         } else {
-            result = layerByLayer(adapters, masks, weights, used);
+            result =
+                    layerByLayer(
+                            adapters,
+                            new ElementMerge(used, density, majoritySign, asPeft, masks),
+                            weights);
         }
         checkArgument(
                 result.isFinite(), "the combination has elements too great for single precision");
@@ -243,7 +184,7 @@ public final class AdapterCombination {
     }
 
     private LoraAdapter layerByLayer(
-            List<LoraAdapter> adapters, Masks masks, double[] weights, CombinationType used) {
+            List<LoraAdapter> adapters, ElementMerge merge, double[] weights) {
         // Sorted, so that the masks do not depend on the order of an adapter's layers.
         TreeSet<String> paths = new TreeSet<>();
         adapters.forEach(adapter -> paths.addAll(adapter.layers().keySet()));
@@ -256,12 +197,12 @@ public final class AdapterCombination {
                     parts.add(new Part(i, factors, weights[i]));
                 }
             }
-            checkSizes(path, parts, used);
+            checkSizes(path, parts, merge.type());
             builder.put(
                     path,
-                    used.decomposes()
-                            ? changes(path, parts, masks, used, rankOf(adapters))
-                            : factors(path, parts, masks, used));
+                    merge.type().decomposes()
+                            ? changes(path, parts, merge, rankOf(adapters))
+                            : factors(path, parts, merge));
         }
         ImmutableMap<String, Factors> layers = builder.buildOrThrow();
         return new LoraAdapter(
@@ -298,7 +239,7 @@ public final class AdapterCombination {
         }
     }
 
-    private Factors factors(String path, List<Part> parts, Masks masks, CombinationType used) {
+    private Factors factors(String path, List<Part> parts, ElementMerge merge) {
         int n = parts.size();
         double[][] a = new double[n][];
         double[][] b = new double[n][];
@@ -309,91 +250,29 @@ public final class AdapterCombination {
             double product = parts.get(i).weight() * factors.scale();
             ofB[i] = Math.copySign(Math.sqrt(Math.abs(product)), product);
             ofA[i] = asPeft ? ofB[i] : Math.abs(ofB[i]);
-            a[i] = pruned(doubles(factors.a()), path, parts.get(i), "A", masks, used);
-            b[i] = pruned(doubles(factors.b()), path, parts.get(i), "B", masks, used);
+            int adapter = parts.get(i).adapter();
+            a[i] = merge.prune(doubles(factors.a()), path, adapter, "A");
+            b[i] = merge.prune(doubles(factors.b()), path, adapter, "B");
         }
         Factors first = parts.get(0).factors();
         return new Factors(
-                HostTensor.of(floats(merged(a, ofA, used)), first.rank(), first.inputSize()),
-                HostTensor.of(floats(merged(b, ofB, used)), first.outputSize(), first.rank()),
+                HostTensor.of(floats(merge.merge(a, ofA)), first.rank(), first.inputSize()),
+                HostTensor.of(floats(merge.merge(b, ofB)), first.outputSize(), first.rank()),
                 1);
     }
 
-    private Factors changes(
-            String path, List<Part> parts, Masks masks, CombinationType used, int greatestRank) {
+    private Factors changes(String path, List<Part> parts, ElementMerge merge, int greatestRank) {
         double[][] changes = new double[parts.size()][];
         double[] weights = new double[parts.size()];
         for (int i = 0; i < changes.length; i++) {
             Factors factors = parts.get(i).factors();
             // PEFT's change has the scale in it, and its weight once more.
             weights[i] = parts.get(i).weight() * (asPeft ? factors.scale() : 1);
-            changes[i] = pruned(product(factors), path, parts.get(i), "BA", masks, used);
+            changes[i] = merge.prune(product(factors), path, parts.get(i).adapter(), "BA");
         }
         Factors first = parts.get(0).factors();
         return decomposed(
-                merged(changes, weights, used),
-                first.outputSize(),
-                first.inputSize(),
-                greatestRank);
-    }
-
-    private double[] pruned(
-            double[] values,
-            String path,
-            Part part,
-            String matrix,
-            Masks masks,
-            CombinationType used) {
-        if (!used.prunes() || density >= 1) {
-            return values;
-        }
-        boolean[] kept =
-                used.isRandom()
-                        ? masks.of(path, part.adapter(), matrix, values.length)
-                        : largest(values, (int) (density * values.length));
-        double divisor = used.isRandom() && !asPeft ? density : 1;
-        for (int i = 0; i < values.length; i++) {
-            values[i] = kept[i] ? values[i] / divisor : 0;
-        }
-        return values;
-    }
-
-    /** Marks the elements of the greatest magnitude; of equal ones the first. */
-    private static boolean[] largest(double[] values, int count) {
-        Integer[] order = new Integer[values.length];
-        Arrays.setAll(order, i -> i);
-        Arrays.sort(order, (i, j) -> Double.compare(Math.abs(values[j]), Math.abs(values[i])));
-        boolean[] kept = new boolean[values.length];
-        for (int i = 0; i < count; i++) {
-            kept[order[i]] = true;
-        }
-        return kept;
-    }
-
-    private double[] merged(double[][] values, double[] weights, CombinationType used) {
-        double[] result = new double[values[0].length];
-        for (int i = 0; i < result.length; i++) {
-            int sign = used.electsSign() ? majority(values, i) : 0;
-            int count = 0;
-            for (int part = 0; part < values.length; part++) {
-                if (sign == 0 || Math.signum(values[part][i]) == sign) {
-                    result[i] += weights[part] * values[part][i];
-                    count++;
-                }
-            }
-            result[i] /= sign == 0 ? 1 : Math.max(count, 1);
-        }
-        return result;
-    }
-
-    private int majority(double[][] values, int position) {
-        DoubleUnaryOperator vote =
-                majoritySign == MajoritySign.TOTAL ? x -> x : x -> Math.signum(x);
-        double sum = 0;
-        for (double[] part : values) {
-            sum += vote.applyAsDouble(part[position]);
-        }
-        return sum >= 0 ? 1 : -1;
+                merge.merge(changes, weights), first.outputSize(), first.inputSize(), greatestRank);
     }
 
     private static double[] product(Factors factors) {

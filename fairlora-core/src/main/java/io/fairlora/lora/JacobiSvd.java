@@ -44,14 +44,12 @@ final class JacobiSvd {
         for (int i = 0; i < n; i++) {
             v[i][i] = 1;
         }
-        // An inner product of long columns is not known better than its rounding.
-        double tolerance = n == 0 ? 0 : Math.max(TOLERANCE, columns[0].length * Math.ulp(0.5));
         boolean rotated = true;
         for (int sweep = 0; rotated && sweep < MAX_SWEEPS; sweep++) {
             rotated = false;
             for (int p = 0; p < n - 1; p++) {
                 for (int q = p + 1; q < n; q++) {
-                    rotated |= orthogonalise(columns, v, p, q, tolerance);
+                    rotated |= orthogonalise(columns, v, p, q);
                 }
             }
         }
@@ -59,12 +57,11 @@ final class JacobiSvd {
     }
 
     /** Turns two columns until they are orthogonal; returns whether they were not. */
-    private static boolean orthogonalise(
-            double[][] columns, double[][] v, int p, int q, double tolerance) {
+    private static boolean orthogonalise(double[][] columns, double[][] v, int p, int q) {
         double pp = dot(columns[p], columns[p]);
         double qq = dot(columns[q], columns[q]);
         double pq = dot(columns[p], columns[q]);
-        if (Math.abs(pq) <= tolerance * Math.sqrt(pp) * Math.sqrt(qq)) {
+        if (Math.abs(pq) <= TOLERANCE * Math.sqrt(pp) * Math.sqrt(qq)) {
             return false;
         }
         double zeta = (qq - pp) / (2 * pq);

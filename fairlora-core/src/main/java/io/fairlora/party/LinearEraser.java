@@ -33,8 +33,11 @@ public record LinearEraser(HostTensor u, HostTensor v, HostTensor shift) {
     /** What rounding leaves of a constant's variance, as a part of its square. */
     private static final double LEAST_VARIANCE = 1e-16;
 
-    /** Less than the rounding of a single-precision feature leaves nothing to divide by. */
+    /** The part of an indicator's variance below which nothing is explained, not even by chance. */
     private static final double LEAST_EXPLAINED = 1e-9;
+
+    /** The part of what is explained below which other indicators explain it all, to rounding. */
+    private static final double LEAST_OWN = 1e-6;
 
     /** Checks that the shapes fit together. */
     public LinearEraser {
@@ -113,7 +116,7 @@ public record LinearEraser(HostTensor u, HostTensor v, HostTensor shift) {
         NDArray weighted = centred.mul(w).transpose();
         long d = x.getShape().get(1);
         NDArray covariance = weighted.matMul(centred);
-        double variance = trace(covariance);
+        double variance = HostTensor.copyOf(variances(centred, w).sum()).get(0);
         checkArgument(
                 variance > LEAST_VARIANCE * HostTensor.copyOf(mean.mul(mean).sum()).get(0)
                         && Double.isFinite(variance),
@@ -146,27 +149,20 @@ public record LinearEraser(HostTensor u, HostTensor v, HostTensor shift) {
         double[][] lower = new double[k][k];
         for (int row = 0; row < k; row++) {
             for (int column = 0; column <= row; column++) {
-                double rest =
+                double part =
                         explained.get(row * k + column)
                                 / Math.sqrt((double) variances.get(row) * variances.get(column));
+                double rest = part;
                 for (int i = 0; i < column; i++) {
                     rest -= lower[row][i] * lower[column][i];
                 }
                 checkArgument(
-                        row != column || rest > LEAST_EXPLAINED,
+                        row != column || (rest > LEAST_EXPLAINED && rest > LEAST_OWN * part),
                         "the features' class means do not tell the values of the attribute apart:"
                                 + " there is nothing to erase");
                 lower[row][column] = row == column ? Math.sqrt(rest) : rest / lower[column][column];
             }
         }
-    }
-
-    private static double trace(NDArray square) {
-        NDArray eye =
-                square.getManager()
-                        .eye(Math.toIntExact(square.getShape().get(0)))
-                        .toType(DataType.FLOAT64, true);
-        return HostTensor.copyOf(square.mul(eye).sum()).get(0);
     }
 
     /**

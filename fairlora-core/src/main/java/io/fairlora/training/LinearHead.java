@@ -11,8 +11,10 @@ import ai.djl.nn.core.Linear;
 import io.fairlora.ndarray.GradientMode;
 import io.fairlora.ndarray.HostTensor;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 
 /** The classifier on top of the features: {@code logits = x W^T + b}. Owns its two arrays. */
 public final class LinearHead implements AutoCloseable {
@@ -38,6 +40,15 @@ public final class LinearHead implements AutoCloseable {
                     "a head has weight (classes, D) and bias (classes), found %s and %s",
                     weight.shape(),
                     bias.shape());
+        }
+
+        /**
+         * What classes without names are called, by transformers too.
+         *
+         * @return {@code LABEL_0} and so on, one a class
+         */
+        public List<String> numberedLabels() {
+            return IntStream.range(0, classes()).mapToObj(i -> "LABEL_" + i).toList();
         }
 
         /**

@@ -6,8 +6,6 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.fairlora.lora.AdapterCombination.CombinationType;
-import io.fairlora.lora.AdapterCombination.MajoritySign;
 import io.fairlora.lora.LoraAdapter.Factors;
 import io.fairlora.ndarray.HostTensor;
 import java.io.IOException;

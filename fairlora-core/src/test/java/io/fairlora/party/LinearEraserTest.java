@@ -278,6 +278,20 @@ class LinearEraserTest {
         }
     }
 
+    /** Two of three values look the same, so there is no eraser that tells them apart. */
+    @Test
+    void aValueThatOnlyRepeatsAnotherIsRefused() {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            NDArray x =
+                    manager.create(
+                            new float[][] {{1, 2}, {3, 7}, {1, 2}, {3, 7}, {-3, 1}, {-4, 5}});
+            int[] values = {0, 0, 1, 1, 2, 2};
+            assertThatThrownBy(() -> LinearEraser.fit(x, values, 3, ones(6)))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("there is nothing to erase");
+        }
+    }
+
     @Test
     void shapesThatDoNotFitAreRefused() {
         HostTensor u = HostTensor.of(new float[4], 4, 1);

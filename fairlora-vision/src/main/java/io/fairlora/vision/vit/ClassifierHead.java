@@ -13,7 +13,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.IntStream;
 
 /**
  * The classifier of a Hugging Face {@code ViTForImageClassification}, which {@link
@@ -74,8 +73,7 @@ public record ClassifierHead(LinearHead.Weights weights, List<String> labels) {
                 labels.size(),
                 weights.classes());
         return Optional.of(
-                new ClassifierHead(
-                        weights, labels.isEmpty() ? numbered(weights.classes()) : labels));
+                new ClassifierHead(weights, labels.isEmpty() ? weights.numberedLabels() : labels));
     }
 
     /**
@@ -107,15 +105,5 @@ public record ClassifierHead(LinearHead.Weights weights, List<String> labels) {
             labels.add(name.asText());
         }
         return List.copyOf(labels);
-    }
-
-    /**
-     * Names for classes that have none.
-     *
-     * @param classes how many
-     * @return {@code LABEL_0} and so on
-     */
-    public static List<String> numbered(int classes) {
-        return IntStream.range(0, classes).mapToObj(i -> "LABEL_" + i).toList();
     }
 }

@@ -1,6 +1,5 @@
 package io.fairlora.examples;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -11,24 +10,24 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import org.jspecify.annotations.Nullable;
 
-/** The file behind {@code --json}: whole or not there at all. */
-final class JsonFile {
+/** A file that an example writes: whole or not there at all. */
+final class OutputFile {
 
-    private JsonFile() {}
+    private OutputFile() {}
 
     /** Refuses a place that cannot be written to, before any work is done for it. */
-    static void check(@Nullable Path file) {
+    static void check(String option, @Nullable Path file) {
         if (file == null) {
             return;
         }
         Path folder = file.toAbsolutePath().getParent();
         if (Files.isDirectory(file) || folder == null || !Files.isDirectory(folder)) {
             throw new IllegalArgumentException(
-                    "--json is " + file + ", expected a file in a folder that exists");
+                    option + " is " + file + ", expected a file in a folder that exists");
         }
     }
 
-    static void write(Path file, JsonNode json) throws IOException {
+    static void write(Path file, String text) throws IOException {
         Path target = file.toAbsolutePath();
         Path half = target.resolveSibling(target.getFileName() + ".tmp");
         try {
@@ -38,7 +37,7 @@ final class JsonFile {
                             StandardOpenOption.CREATE,
                             StandardOpenOption.TRUNCATE_EXISTING,
                             StandardOpenOption.WRITE)) {
-                ByteBuffer bytes = StandardCharsets.UTF_8.encode(json.toPrettyString() + "\n");
+                ByteBuffer bytes = StandardCharsets.UTF_8.encode(text);
                 while (bytes.hasRemaining()) {
                     channel.write(bytes);
                 }
