@@ -202,13 +202,19 @@ public record LinearEraser(HostTensor u, HostTensor v, HostTensor shift) {
         return Scope.keep(
                 () -> {
                     NDManager owner = features.getManager();
-                    DataType type = features.getDataType();
+                    // In double precision, as the fold into a head: U and V may be of very
+                    // different sizes, and what is taken away comes out of their product.
+                    NDArray x = features.toType(DataType.FLOAT64, false);
                     NDArray along =
-                            features.matMul(v.toNDArray(owner).toType(type, false).transpose())
-                                    .matMul(u.toNDArray(owner).toType(type, false).transpose())
-                                    .sub(shift.toNDArray(owner).toType(type, false));
-                    return features.sub(along.mul(strength));
+                            x.matMul(wide(v, owner).transpose())
+                                    .matMul(wide(u, owner).transpose())
+                                    .sub(wide(shift, owner));
+                    return x.sub(along.mul(strength)).toType(features.getDataType(), true);
                 });
+    }
+
+    private static NDArray wide(HostTensor tensor, NDManager owner) {
+        return tensor.toNDArray(owner).toType(DataType.FLOAT64, false);
     }
 
     /**
