@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The state of a run in one file, replaced whole at each save.
@@ -28,6 +29,9 @@ record RunCheckpoint(
     private static final String KEPT = "kept/";
     private static final String A = "/lora_A";
     private static final String B = "/lora_B";
+    private static final String B_BIAS = "/lora_B.bias";
+    private static final String MAGNITUDE = "/lora_magnitude_vector";
+    private static final String BIAS = "/bias";
 
     /**
      * Writes the state.
@@ -40,21 +44,34 @@ record RunCheckpoint(
         Map<String, String> metadata = new LinkedHashMap<>(run);
         metadata.put("step", Long.toString(step));
         metadata.put("rounds", Integer.toString(rounds));
-        kept.forEach(
-                (name, adapter) ->
-                        adapter.layers()
-                                .forEach(
-                                        (path, factors) -> {
-                                            String key = KEPT + name + "/" + path;
-                                            tensors.put(key + A, factors.a());
-                                            tensors.put(key + B, factors.b());
-                                            metadata.put(key, Double.toString(factors.scale()));
-                                        }));
+        kept.forEach((name, adapter) -> write(KEPT + name + "/", adapter, tensors, metadata));
         try {
             SafetensorsWriter.write(file, tensors, metadata, Dtype.F32);
         } catch (IOException e) {
             throw new UncheckedIOException("checkpoint " + file + " cannot be written", e);
         }
+    }
+
+    private static void write(
+            String prefix,
+            LoraAdapter adapter,
+            Map<String, HostTensor> tensors,
+            Map<String, String> metadata) {
+        adapter.layers()
+                .forEach(
+                        (path, factors) -> {
+                            String key = prefix + path;
+                            tensors.put(key + A, factors.a());
+                            tensors.put(key + B, factors.b());
+                            if (factors.bias() != null) {
+                                tensors.put(key + B_BIAS, factors.bias());
+                            }
+                            if (factors.magnitude() != null) {
+                                tensors.put(key + MAGNITUDE, factors.magnitude());
+                            }
+                            metadata.put(key, Double.toString(factors.scale()));
+                        });
+        adapter.biases().forEach((name, bias) -> tensors.put(prefix + name + BIAS, bias));
     }
 
     /**
@@ -84,6 +101,7 @@ record RunCheckpoint(
                     });
             Map<String, HostTensor> training = new LinkedHashMap<>();
             Map<String, Map<String, LoraAdapter.Factors>> kept = new LinkedHashMap<>();
+            Map<String, Map<String, HostTensor>> biases = new LinkedHashMap<>();
             for (String name : saved.names()) {
                 if (name.startsWith(TRAINING)) {
                     training.put(name.substring(TRAINING.length()), saved.read(name));
@@ -97,11 +115,30 @@ record RunCheckpoint(
                                     new LoraAdapter.Factors(
                                             saved.read(name),
                                             saved.read(key + B),
-                                            Double.parseDouble(number(file, saved, key))));
+                                            Double.parseDouble(number(file, saved, key)),
+                                            optional(saved, key + B_BIAS),
+                                            optional(saved, key + MAGNITUDE)));
+                } else if (name.startsWith(KEPT) && name.endsWith(BIAS)) {
+                    int slash = name.indexOf('/', KEPT.length());
+                    biases.computeIfAbsent(
+                                    name.substring(KEPT.length(), slash),
+                                    k -> new LinkedHashMap<>())
+                            .put(
+                                    name.substring(slash + 1, name.length() - BIAS.length()),
+                                    saved.read(name));
                 }
             }
             Map<String, LoraAdapter> adapters = new LinkedHashMap<>();
-            kept.forEach((name, layers) -> adapters.put(name, LoraAdapter.of(config, layers)));
+            kept.forEach(
+                    (name, layers) ->
+                            adapters.put(
+                                    name,
+                                    new LoraAdapter(
+                                            config,
+                                            layers,
+                                            biases.getOrDefault(name, Map.of()),
+                                            Map.of(),
+                                            Map.of())));
             return new RunCheckpoint(
                     Long.parseLong(number(file, saved, "step")),
                     Integer.parseInt(number(file, saved, "rounds")),
@@ -110,6 +147,11 @@ record RunCheckpoint(
         } catch (IOException e) {
             throw new UncheckedIOException("checkpoint " + file + " cannot be read", e);
         }
+    }
+
+    private static @Nullable HostTensor optional(SafetensorsFile file, String name)
+            throws IOException {
+        return file.names().contains(name) ? file.read(name) : null;
     }
 
     private static String number(Path path, SafetensorsFile file, String key) {

@@ -285,7 +285,7 @@ public final class AdapterMath {
                         .initialization(Initialization.KAIMING_UNIFORM)
                         .build();
         checkArgument(
-                !config.dora() && adapter.biases().isEmpty(),
+                !config.dora() && config.bias() == TrainedBias.NONE,
                 "an adapter with %s equals no sum of products",
                 config.dora() ? "DoRA magnitudes" : "trained biases of the backbone");
         Map<String, Factors> principals =

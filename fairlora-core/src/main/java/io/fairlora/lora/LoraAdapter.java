@@ -257,29 +257,28 @@ public record LoraAdapter(
     }
 
     /**
-     * Whether the adapter is a sum of changes {@code scale * B A} (and {@code scale * b_B}), so
-     * that it may be scaled, negated and added to others. DoRA, trained biases of the backbone and
-     * factors that are relative to a part of the backbone's own weights ({@link
-     * Initialization#PISSA}, {@link Initialization#OLORA}) make it something else.
+     * Whether the adapter may be scaled, negated and added to others.
      *
-     * @return whether it is
+     * @return as {@link LoraConfig#isAdditive} says
      */
     public boolean isAdditive() {
-        return !config.dora() && biases.isEmpty() && !config.initialization().changesBase();
+        return config.isAdditive();
     }
 
     /** Refuses what is no sum of changes, saying what was to be done with it. */
     void requireAdditive(String done) {
+        String kind =
+                config.dora()
+                        ? "DoRA magnitudes"
+                        : config.bias() != TrainedBias.NONE
+                                ? "trained biases of the backbone"
+                                : "the initialisation " + config.initialization();
         checkArgument(
                 isAdditive(),
                 "an adapter with %s cannot be %s%s",
-                config.dora()
-                        ? "DoRA magnitudes"
-                        : biases.isEmpty()
-                                ? "the initialisation " + config.initialization()
-                                : "trained biases of the backbone",
+                kind,
                 done,
-                !config.dora() && biases.isEmpty() ? "; make it standalone first" : "");
+                kind.startsWith("the") ? "; make it standalone first" : "");
     }
 
     /**

@@ -284,6 +284,18 @@ public final class LoraConfig {
         return selection.modulesToSave();
     }
 
+    /**
+     * Whether adapters of this configuration are sums of changes {@code scale * B A} (and {@code
+     * scale * b_B}), so that they may be scaled, negated and added to others. DoRA, trained biases
+     * of the backbone and factors that are relative to a part of the backbone's own weights ({@link
+     * Initialization#PISSA}, {@link Initialization#OLORA}) make them something else.
+     *
+     * @return whether they are
+     */
+    public boolean isAdditive() {
+        return !dora && bias == TrainedBias.NONE && !initialization.changesBase();
+    }
+
     /** Fields of a file that this class has no name for, as JSON, kept for writing them back. */
     ImmutableSortedMap<String, String> otherFields() {
         return otherFields;

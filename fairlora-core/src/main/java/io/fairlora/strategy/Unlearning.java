@@ -39,6 +39,11 @@ public record Unlearning(double lambda, int auditorEpochs) implements DebiasStra
 
     @Override
     public void prepare(FineTuning run) {
+        checkArgument(
+                run.config().isAdditive(),
+                "UNL subtracts an adapter, for which %s makes none; use neither DoRA, trained"
+                        + " biases nor an initialisation from the base weights",
+                run.config());
         run.keep(SENSITIVE, SensitiveAdapters.request(run, auditorEpochs));
     }
 
