@@ -407,8 +407,7 @@ public final class VisionTransformer extends AbstractBlock implements Backbone {
 
     @Override
     public InputSpec input() {
-        return new InputSpec(
-                config.imageHeight(), config.imageWidth(), preprocessing.interpolation());
+        return preprocessing.input(config.imageHeight(), config.imageWidth());
     }
 
     @Override
