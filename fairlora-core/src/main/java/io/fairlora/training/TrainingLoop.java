@@ -121,9 +121,12 @@ public final class TrainingLoop implements AutoCloseable {
         checkArgument(until <= total, "until must be at most %s, found %s", total, until);
         long first = step;
         long start = System.nanoTime();
-        PixelReader reader = new PixelReader(data.images(), model.backbone().input());
         while (step < until) {
             int epoch = Math.toIntExact(step / stepsPerEpoch);
+            PixelReader reader =
+                    new PixelReader(
+                            data.images().forEpoch(settings.seed(), epoch),
+                            model.backbone().input());
             List<int[]> batches =
                     PixelReader.batches(
                             EpochOrder.of(data.size(), settings.seed(), epoch),

@@ -7,6 +7,7 @@ import io.fairlora.party.AuditImages;
 import io.fairlora.party.SensitiveImages;
 import io.fairlora.training.Images;
 import io.fairlora.training.TaskImages;
+import io.fairlora.vision.transform.Augmentation;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -166,6 +167,17 @@ public class FaceDataset {
      */
     public final FaceDataset withImages(Images replacement) {
         return new FaceDataset(replacement, List.copyOf(columns.values()), report);
+    }
+
+    /**
+     * The same faces, which training sees augmented.
+     *
+     * @param augmentation what is done to them, drawn anew for every epoch; measuring and
+     *     predicting see the images as they are
+     * @return the data set
+     */
+    public final FaceDataset augmented(Augmentation augmentation) {
+        return withImages(AugmentedImages.of(images, augmentation));
     }
 
     /**

@@ -2,10 +2,8 @@ package io.fairlora.vision.dataset;
 
 import static com.google.common.base.Preconditions.checkArgument;
 
-import io.fairlora.lora.InputSpec;
+import com.google.common.hash.Hasher;
 import io.fairlora.training.ImageReadException;
-import io.fairlora.training.Images;
-import io.fairlora.vision.transform.Framing;
 import io.fairlora.vision.transform.ImageDecoder;
 import io.fairlora.vision.transform.RgbImage;
 import java.io.IOException;
@@ -14,8 +12,10 @@ import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.zip.CRC32;
 import java.util.zip.ZipError;
 
@@ -23,7 +23,7 @@ import java.util.zip.ZipError;
  * Images in files, or in a zip archive that is not unpacked: decoded, cropped if asked for, and
  * resized whenever one is read. Immutable.
  */
-public final class FileImages implements Images {
+public final class FileImages implements RgbImages {
 
     private final Path folder;
     private final List<String> names;
@@ -145,8 +145,8 @@ public final class FileImages implements Images {
     }
 
     @Override
-    public void read(int index, InputSpec spec, byte[] target, int offset) {
-        Framing.apply(decode(index, content(index)), spec).copyPlanes(target, offset);
+    public RgbImage image(int index) {
+        return decode(index, content(index));
     }
 
     /**
@@ -169,6 +169,34 @@ public final class FileImages implements Images {
             throw new ImageReadException(label(index) + ": there is no such file", e);
         } catch (IOException e) {
             throw new ImageReadException(label(index) + ": cannot be read: " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * Puts in what the pixels depend on: names, sizes and times of change of the files, in an
+     * archive their checksums, and how they are decoded.
+     *
+     * @throws ImageReadException if there is no such file
+     */
+    void fingerprint(Hasher hasher) {
+        hasher.putUnencodedChars(decoder.toString());
+        hasher.putDouble(heightFraction).putDouble(widthFraction);
+        for (int i = 0; i < names.size(); i++) {
+            Path file = file(i);
+            try {
+                BasicFileAttributes attributes =
+                        Files.readAttributes(file, BasicFileAttributes.class);
+                hasher.putInt(name(i).length()).putUnencodedChars(name(i));
+                hasher.putLong(attributes.size());
+                if (isInZip()) {
+                    hasher.putLong((long) Files.getAttribute(file, "zip:crc"));
+                }
+                hasher.putLong(attributes.lastModifiedTime().to(TimeUnit.NANOSECONDS));
+            } catch (NoSuchFileException e) {
+                throw new ImageReadException(label(i) + ": there is no such file", e);
+            } catch (IOException e) {
+                throw new ImageReadException(label(i) + ": cannot be read: " + e.getMessage(), e);
+            }
         }
     }
 

@@ -294,4 +294,10 @@ public final class ImageDecoder {
     private static int clamp(int value) {
         return Math.max(0, Math.min(255, value));
     }
+
+    /** Says how it decodes. */
+    @Override
+    public String toString() {
+        return "ImageDecoder[upright=" + upright + ", tolerant=" + tolerant + "]";
+    }
 }
