@@ -150,8 +150,7 @@ public final class PixelReader {
             Future<Pixels> first = started.remove();
             try {
                 // An interrupt stops a training between two steps, not here.
-                Pixels pixels =
-                        Objects.requireNonNull(Uninterruptibles.getUninterruptibly(first));
+                Pixels pixels = Objects.requireNonNull(Uninterruptibles.getUninterruptibly(first));
                 start();
                 return pixels;
             } catch (ExecutionException e) {

@@ -14,6 +14,7 @@ import io.fairlora.ndarray.AdaptedLinear;
 import io.fairlora.ndarray.Kernels;
 import io.fairlora.ndarray.Scalars;
 import io.fairlora.ndarray.Scope;
+import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -67,14 +68,37 @@ final class TransformerLayer extends AbstractBlock {
         return new TransformerLayer(this);
     }
 
+    /** All linear layers, in the order of application. */
+    List<LoraLinear> linears() {
+        return List.of(query, key, value, output, intermediate, mlpOutput);
+    }
+
     /** Maps tokens (batch, n, D) to tokens of the same shape, owned by the manager of {@code x}. */
     NDArray apply(ParameterStore store, NDArray x, boolean training) {
+        return apply(store, x, training, false);
+    }
+
+    /**
+     * Maps tokens (batch, n, D) to the first token of what {@link #apply} gives, (batch, 1, D).
+     *
+     * <p>The other tokens are read by its attention, but not carried on themselves.
+     */
+    NDArray applyToFirst(ParameterStore store, NDArray x, boolean training) {
+        return apply(store, x, training, true);
+    }
+
+    private NDArray apply(ParameterStore store, NDArray x, boolean training, boolean firstOnly) {
         return Scope.keep(
                 () -> {
+                    NDArray normed = normBefore.apply(store, x, training);
                     NDArray h =
-                            x.add(attention(store, normBefore.apply(store, x, training), training));
+                            first(x, firstOnly).add(attention(store, normed, training, firstOnly));
                     return h.add(mlp(store, normAfter.apply(store, h, training), training));
                 });
+    }
+
+    private static NDArray first(NDArray x, boolean firstOnly) {
+        return firstOnly ? x.get(":, :1") : x;
     }
 
     private NDArray mlp(ParameterStore store, NDArray x, boolean training) {
@@ -88,7 +112,8 @@ final class TransformerLayer extends AbstractBlock {
         return mlpOutput.apply(store, activate(wide), training);
     }
 
-    private NDArray attention(ParameterStore store, NDArray x, boolean training) {
+    private NDArray attention(
+            ParameterStore store, NDArray x, boolean training, boolean firstOnly) {
         Optional<AdaptedLinear> fusedQuery = query.fused(store, x, training);
         Optional<AdaptedLinear> fusedKey = key.fused(store, x, training);
         Optional<AdaptedLinear> fusedValue = value.fused(store, x, training);
@@ -103,15 +128,16 @@ final class TransformerLayer extends AbstractBlock {
                     fusedQuery.get(),
                     fusedKey.get(),
                     fusedValue.get(),
-                    fusedOutput.get());
+                    fusedOutput.get(),
+                    firstOnly);
         }
         long batch = x.getShape().get(0);
-        long n = x.getShape().get(1);
         long d = x.getShape().get(2);
-        Shape split = new Shape(batch, n, heads, d / heads);
+        Shape split = new Shape(batch, -1, heads, d / heads);
         NDArray q =
                 Scalars.multiply(
-                        query.apply(store, x, training), 1 / Math.sqrt((double) d / heads));
+                        query.apply(store, first(x, firstOnly), training),
+                        1 / Math.sqrt((double) d / heads));
         NDArray k = key.apply(store, x, training);
         NDArray v = value.apply(store, x, training);
         NDArray weights =
@@ -120,7 +146,7 @@ final class TransformerLayer extends AbstractBlock {
                         .matMul(k.reshape(split).transpose(0, 2, 3, 1))
                         .softmax(-1);
         NDArray mixed = weights.matMul(v.reshape(split).transpose(0, 2, 1, 3));
-        return output.apply(store, mixed.transpose(0, 2, 1, 3).reshape(batch, n, d), training);
+        return output.apply(store, mixed.transpose(0, 2, 1, 3).reshape(batch, -1, d), training);
     }
 
     private NDArray activate(NDArray x) {

@@ -12,8 +12,8 @@ import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
-import io.fairlora.lora.Backbone;
 import io.fairlora.lora.InputSpec;
+import io.fairlora.lora.LayeredBackbone;
 import io.fairlora.lora.LoraLinear;
 import io.fairlora.ndarray.HostTensor;
 import io.fairlora.ndarray.Precision;
@@ -37,7 +37,7 @@ import org.jspecify.annotations.Nullable;
  * <p>As a DJL block it maps pixels (batch, 3, height, width), unsigned bytes or any type in 0..255,
  * to features (batch, D). Not safe for use from several threads: give each a {@link #fork()}.
  */
-public final class VisionTransformer extends AbstractBlock implements Backbone {
+public final class VisionTransformer extends AbstractBlock implements LayeredBackbone {
 
     private final VitConfig config;
     private final VitPreprocessing preprocessing;
@@ -368,6 +368,11 @@ public final class VisionTransformer extends AbstractBlock implements Backbone {
      * @return (batch, 1 + n, D), the class token first
      */
     public NDArray encode(NDArray tokens) {
+        return Scope.keep(
+                () -> finalNorm.apply(store, through(withClassToken(tokens), 0, layers()), false));
+    }
+
+    private NDArray withClassToken(NDArray tokens) {
         NDManager scope = tokens.getManager();
         Shape shape = tokens.getShape();
         NDArray position = store.getValue(positions, tokens.getDevice(), false);
@@ -375,24 +380,80 @@ public final class VisionTransformer extends AbstractBlock implements Backbone {
                 scope.zeros(new Shape(shape.get(0), 1, shape.get(2)), tokens.getDataType())
                         .add(store.getValue(clsToken, tokens.getDevice(), false))
                         .add(position.get(scope, new NDIndex(":, :1")));
-        NDArray x = NDArrays.concat(new NDList(cls, tokens), 1);
-        for (TransformerLayer layer : layers) {
+        return NDArrays.concat(new NDList(cls, tokens), 1);
+    }
+
+    /** Applies the layers {@code from} (inclusive) to {@code to} (exclusive). */
+    private NDArray through(NDArray tokens, int from, int to) {
+        NDArray x = tokens;
+        for (TransformerLayer layer : layers.subList(from, to)) {
             NDArray y = layer.apply(store, x, false);
-            x.close();
+            if (x != tokens) {
+                x.close();
+            }
             x = y;
         }
-        return finalNorm.apply(store, x, false);
+        return x;
     }
 
     @Override
     public NDArray features(NDArray pixels) {
+        return Scope.keep(() -> featuresFrom(withClassToken(embed(patches(pixels))), 0));
+    }
+
+    @Override
+    public int layers() {
+        return layers.size();
+    }
+
+    @Override
+    public NDArray hidden(NDArray pixels, int layer) {
+        checkLayer(layer);
+        return Scope.keep(() -> through(withClassToken(embed(patches(pixels))), 0, layer));
+    }
+
+    @Override
+    public NDArray featuresFrom(NDArray hidden, int layer) {
+        checkLayer(layer);
         return Scope.keep(
                 () -> {
-                    NDArray tokens = encode(embed(patches(pixels)));
-                    return config.pooling() == Pooling.CLS
-                            ? tokens.get(":, 0")
-                            : tokens.get(":, 1:").mean(new int[] {1});
+                    if (config.pooling() == Pooling.MEAN) {
+                        NDArray x = through(hidden, layer, layers());
+                        return finalNorm.apply(store, x, false).get(":, 1:").mean(new int[] {1});
+                    }
+                    if (layer == layers()) {
+                        return finalNorm.apply(store, hidden.get(":, 0"), false);
+                    }
+                    // Nobody reads the last layer's other tokens.
+                    NDArray x = through(hidden, layer, layers() - 1);
+                    NDArray cls = layers.get(layers() - 1).applyToFirst(store, x, false);
+                    return finalNorm.apply(store, cls.get(":, 0"), false);
                 });
+    }
+
+    @Override
+    public Object stem(int layer) {
+        checkLayer(layer);
+        long revisions = patchProjection.weightRevision();
+        for (TransformerLayer below : layers.subList(0, layer)) {
+            for (LoraLinear linear : below.linears()) {
+                if (!linear.names().isEmpty()) {
+                    return new Object();
+                }
+                revisions += linear.weightRevision();
+            }
+        }
+        return new Stem(clsToken, layer, precision, revisions);
+    }
+
+    /** Equal where the same weights, unchanged, compute what a layer takes in. */
+    private record Stem(Parameter weights, int layer, Precision precision, long revisions) {}
+
+    private void checkLayer(int layer) {
+        if (layer < 0 || layer > layers()) {
+            throw new IllegalArgumentException(
+                    "layer must be in 0.." + layers() + ", found " + layer);
+        }
     }
 
     @Override
