@@ -468,8 +468,7 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
 
     @Override
     public InputSpec input() {
-        return new InputSpec(
-                config.imageHeight(), config.imageWidth(), preprocessing.interpolation());
+        return preprocessing.input(config.imageHeight(), config.imageWidth());
     }
 
     @Override
