@@ -3,63 +3,51 @@ package io.fairlora.vision.vit;
 import ai.djl.Device;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
-import ai.djl.ndarray.types.Shape;
-import ai.djl.nn.Parameter;
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.fairlora.ndarray.HostTensor;
 import io.fairlora.safetensors.Dtype;
 import io.fairlora.safetensors.SafetensorsFile;
 import io.fairlora.safetensors.SafetensorsWriter;
+import io.fairlora.vision.vit.LoadOptions.ImageSize;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
-import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 
-/** Model directories as Hugging Face lays them out. */
+/** Model directories as Hugging Face and timm lay them out. */
 final class VitFiles {
-
-    private static final String CONFIG = "config.json";
-    private static final String PREPROCESSOR = "preprocessor_config.json";
-    private static final String WEIGHTS = "model.safetensors";
-    private static final ObjectMapper JSON = new ObjectMapper();
 
     private VitFiles() {}
 
-    static VisionTransformer load(Path directory, Device device) throws IOException {
-        if (!Files.isDirectory(directory)) {
-            throw new NoSuchFileException(
-                    directory.toString(), null, "expected a directory with " + CONFIG);
-        }
-        VitConfig config = VitConfig.read(directory.resolve(CONFIG));
-        VitPreprocessing preprocessing = preprocessing(directory.resolve(PREPROCESSOR));
-        Path file = directory.resolve(WEIGHTS);
-        try (SafetensorsFile weights = SafetensorsFile.open(file)) {
+    static VisionTransformer load(Path path, Device device, LoadOptions options)
+            throws IOException {
+        ModelFiles files = ModelFiles.of(path);
+        VitConfig stored =
+                options.config().isPresent()
+                        ? options.config().get()
+                        : VitConfig.read(files.config());
+        VitPreprocessing preprocessing =
+                options.preprocessing().isPresent()
+                        ? options.preprocessing().get()
+                        : preprocessing(files.preprocessor());
+        VitConfig wanted = wanted(stored, options);
+        try (SafetensorsFile weights = SafetensorsFile.open(files.weights())) {
+            Checkpoint checkpoint = new Checkpoint(files.weights(), weights, stored);
             NDManager manager = NDManager.newBaseManager(device, "PyTorch");
             try {
                 VisionTransformer vit =
                         new VisionTransformer(
-                                config,
+                                wanted,
                                 preprocessing,
-                                WeightNames.detect(weights.names()),
+                                checkpoint.names(options.prefix()),
                                 DataType.FLOAT32,
                                 manager);
-                checkFit(vit, weights, file);
-                for (Map.Entry<String, Parameter> weight : vit.weights().entrySet()) {
-                    Shape shape = weight.getValue().getShape();
-                    VisionTransformer.setWeight(
-                            weight.getValue(),
-                            weights.read(weight.getKey()).toNDArray(manager).reshape(shape));
-                }
+                checkpoint.readInto(vit, manager);
                 return vit;
             } catch (IOException | RuntimeException e) {
                 manager.close();
@@ -68,50 +56,24 @@ final class VitFiles {
         }
     }
 
+    private static VitConfig wanted(VitConfig stored, LoadOptions options) {
+        VitConfig wanted = stored;
+        if (options.imageSize().isPresent()) {
+            ImageSize size = options.imageSize().get();
+            wanted = wanted.withImageSize(size.height(), size.width());
+        }
+        return options.pooling().isPresent() ? wanted.withPooling(options.pooling().get()) : wanted;
+    }
+
     private static VitPreprocessing preprocessing(Path file) throws IOException {
         if (!Files.exists(file)) {
             return VitPreprocessing.DEFAULT;
         }
         try {
-            JsonNode json = JSON.readTree(Files.readAllBytes(file));
-            return VitPreprocessing.parse(json);
-        } catch (JsonProcessingException e) {
-            throw new IOException(file + " is not JSON: " + e.getOriginalMessage(), e);
+            return VitPreprocessing.parse(ModelFiles.json(file));
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException(file + ": " + e.getMessage(), e);
         }
-    }
-
-    private static void checkFit(VisionTransformer vit, SafetensorsFile file, Path path) {
-        List<String> problems = new ArrayList<>();
-        vit.weights()
-                .forEach(
-                        (name, parameter) -> {
-                            Shape expected = stored(vit, name, parameter);
-                            if (!file.names().contains(name)) {
-                                problems.add(name + " is missing");
-                            } else if (!file.info(name).shape().equals(expected)) {
-                                problems.add(
-                                        name
-                                                + " has shape "
-                                                + file.info(name).shape()
-                                                + ", expected "
-                                                + expected);
-                            }
-                        });
-        if (!problems.isEmpty()) {
-            throw new IllegalArgumentException(
-                    path + " does not fit its " + CONFIG + ": " + String.join("; ", problems));
-        }
-    }
-
-    /** The shape in the file: the patch projection is stored as a convolution's weight. */
-    private static Shape stored(VisionTransformer vit, String name, Parameter parameter) {
-        if (!name.equals(vit.names().embeddings("patch_embeddings.projection.weight"))) {
-            return parameter.getShape();
-        }
-        int p = vit.config().patchSize();
-        return new Shape(vit.config().hiddenSize(), 3, p, p);
     }
 
     static void save(VisionTransformer vit, Path directory, boolean half) throws IOException {
@@ -123,14 +85,21 @@ final class VitFiles {
                                 tensors.put(
                                         name,
                                         HostTensor.copyOf(parameter.getArray())
-                                                .reshape(stored(vit, name, parameter))));
+                                                .reshape(
+                                                        Checkpoint.stored(
+                                                                vit.config(),
+                                                                vit.names(),
+                                                                name,
+                                                                parameter.getArray().getShape()))));
         SafetensorsWriter.write(
-                directory.resolve(WEIGHTS),
+                directory.resolve(ModelFiles.WEIGHTS),
                 tensors,
                 Map.of("format", "pt"),
                 half ? Dtype.F16 : Dtype.F32);
-        writeJson(directory.resolve(CONFIG), vit.config().toJson());
-        writeJson(directory.resolve(PREPROCESSOR), vit.preprocessing().toJson(vit.config()));
+        writeJson(directory.resolve(ModelFiles.CONFIG), vit.config().toJson());
+        writeJson(
+                directory.resolve(ModelFiles.PREPROCESSOR),
+                vit.preprocessing().toJson(vit.config()));
     }
 
     private static void writeJson(Path file, JsonNode json) throws IOException {
@@ -145,7 +114,7 @@ final class VitFiles {
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("every JDK has SHA-256", e);
         }
-        sha.update(vit.config().toString().getBytes(StandardCharsets.UTF_8));
+        sha.update(vit.config().described().getBytes(StandardCharsets.UTF_8));
         sha.update(vit.preprocessing().toString().getBytes(StandardCharsets.UTF_8));
         vit.weights().values().forEach(p -> HostTensor.copyOf(p.getArray()).update(sha));
         return HexFormat.of().formatHex(sha.digest());
