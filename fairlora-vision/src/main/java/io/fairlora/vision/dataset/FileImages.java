@@ -4,8 +4,8 @@ import static com.google.common.base.Preconditions.checkArgument;
 
 import io.fairlora.lora.InputSpec;
 import io.fairlora.training.Images;
+import io.fairlora.vision.transform.Framing;
 import io.fairlora.vision.transform.ImageDecoder;
-import io.fairlora.vision.transform.Resize;
 import io.fairlora.vision.transform.RgbImage;
 import java.nio.file.Path;
 import java.util.List;
@@ -104,7 +104,6 @@ public final class FileImages implements Images {
     @Override
     public void read(int index, InputSpec spec, byte[] target, int offset) {
         RgbImage image = decoder.decode(file(index)).centreCrop(heightFraction, widthFraction);
-        Resize.resize(image, spec.height(), spec.width(), spec.interpolation())
-                .copyPlanes(target, offset);
+        Framing.apply(image, spec).copyPlanes(target, offset);
     }
 }
