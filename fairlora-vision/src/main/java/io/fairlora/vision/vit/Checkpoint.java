@@ -11,6 +11,8 @@ import io.fairlora.vision.vit.WeightNames.Place;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -135,6 +137,31 @@ final class Checkpoint {
         if (!found.equals(expected) && place.part() == 0) {
             problems.add(place.tensor() + " has shape " + found + ", expected " + expected);
         }
+    }
+
+    /** The tensors of a file that holds the weights of a model, by name. */
+    static Map<String, HostTensor> tensors(VisionTransformer vit) {
+        Map<String, HostTensor> tensors = new LinkedHashMap<>();
+        vit.weights()
+                .forEach(
+                        (name, parameter) -> {
+                            HostTensor own = HostTensor.copyOf(parameter.getArray());
+                            Shape shape = stored(vit.config(), vit.names(), name, own.shape());
+                            tensors.merge(
+                                    vit.names().place(name).tensor(),
+                                    own.reshape(shape),
+                                    Checkpoint::stack);
+                        });
+        return tensors;
+    }
+
+    /** Puts the rows of one tensor below those of another. */
+    private static HostTensor stack(HostTensor upper, HostTensor lower) {
+        float[] values = Arrays.copyOf(upper.toArray(), upper.size() + lower.size());
+        lower.buffer().get(values, upper.size(), lower.size());
+        long[] shape = upper.shape().getShape().clone();
+        shape[0] += lower.shape().get(0);
+        return HostTensor.of(values, shape);
     }
 
     /** The shape in a file: the projection of the patches is stored as a convolution's weight. */

@@ -25,7 +25,8 @@ import java.util.Optional;
  */
 public record ClassifierHead(LinearHead.Weights weights, List<String> labels) {
 
-    private static final String CLASSIFIER = "classifier";
+    /** transformers' name, and timm's. */
+    private static final List<String> SINGLE = List.of("classifier", "head");
 
     /** Two classifiers whose logits are averaged: transformers' names, and timm's. */
     private static final List<List<String>> DISTILLED =
@@ -89,9 +90,12 @@ public record ClassifierHead(LinearHead.Weights weights, List<String> labels) {
                 return Optional.of(mean(first, second));
             }
         }
-        return has(model, CLASSIFIER)
-                ? Optional.of(linear(file, model, CLASSIFIER))
-                : Optional.empty();
+        for (String module : SINGLE) {
+            if (has(model, module)) {
+                return Optional.of(linear(file, model, module));
+            }
+        }
+        return Optional.empty();
     }
 
     private static boolean has(SafetensorsFile model, String module) {
@@ -135,13 +139,18 @@ public record ClassifierHead(LinearHead.Weights weights, List<String> labels) {
      * classifier.
      *
      * @param path a directory, or a file of weights beside its {@code config.json}
-     * @return the values of {@code id2label} by their number; empty if there is none
+     * @return the values of {@code id2label}, or timm's {@code label_names}, by their number; empty
+     *     if there is none
      * @throws IOException if the file is missing or malformed
      * @throws IllegalArgumentException if the classes are not numbered from 0 on
      */
     public static List<String> labels(Path path) throws IOException {
         Path file = ModelFiles.of(path).config();
-        JsonNode names = ModelFiles.json(file).path("id2label");
+        JsonNode json = ModelFiles.json(file);
+        if (TimmConfig.is(json)) {
+            return TimmConfig.labels(json);
+        }
+        JsonNode names = json.path("id2label");
         List<String> labels = new ArrayList<>();
         for (int i = 0; i < names.size(); i++) {
             JsonNode name = names.get(Integer.toString(i));

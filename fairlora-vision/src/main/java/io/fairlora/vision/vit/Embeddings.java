@@ -12,8 +12,8 @@ import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
 import io.fairlora.lora.LoraLinear;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,6 +28,7 @@ final class Embeddings extends AbstractBlock {
     final Parameter positions;
     final LoraLinear projection;
     final @Nullable Norm norm;
+    private final List<Parameter> prefix;
     private final VitConfig.Stem stem;
     private final int patches;
 
@@ -39,6 +40,10 @@ final class Embeddings extends AbstractBlock {
         classToken = stem.classToken() ? token("cls_token", 1, d) : null;
         distillationToken = stem.distillationToken() ? token("distillation_token", 1, d) : null;
         registers = stem.registers() > 0 ? token("register_tokens", stem.registers(), d) : null;
+        prefix =
+                Stream.of(classToken, distillationToken, registers)
+                        .flatMap(Stream::ofNullable)
+                        .toList();
         positions =
                 addParameter(
                         parameter(
@@ -54,6 +59,7 @@ final class Embeddings extends AbstractBlock {
         classToken = shared.classToken;
         distillationToken = shared.distillationToken;
         registers = shared.registers;
+        prefix = shared.prefix;
         positions = shared.positions;
         parameters.putAll(shared.parameters);
         projection = addChildBlock("projection", shared.projection.fork());
@@ -91,23 +97,15 @@ final class Embeddings extends AbstractBlock {
         NDArray blank = scope.zeros(new Shape(shape.get(0), 1, shape.get(2)), tokens.getDataType());
         NDArray position = store.getValue(positions, tokens.getDevice(), training);
         NDList all = new NDList();
-        List<Parameter> positioned = new ArrayList<>();
-        if (classToken != null) {
-            positioned.add(classToken);
-        }
-        if (distillationToken != null) {
-            positioned.add(distillationToken);
-        }
-        for (int i = 0; i < positioned.size(); i++) {
-            NDArray token =
-                    blank.add(store.getValue(positioned.get(i), tokens.getDevice(), training));
+        int at = 0;
+        for (Parameter token : prefix) {
+            NDArray value = blank.add(store.getValue(token, tokens.getDevice(), training));
+            long end = at + value.getShape().get(1);
             all.add(
-                    stem.prefixPositions()
-                            ? token.add(position.get(scope, new NDIndex(":, {}:{}", i, i + 1)))
-                            : token);
-        }
-        if (registers != null) {
-            all.add(blank.add(store.getValue(registers, tokens.getDevice(), training)));
+                    end <= stem.positions()
+                            ? value.add(position.get(scope, new NDIndex(":, {}:{}", at, end)))
+                            : value);
+            at = Math.toIntExact(end);
         }
         all.add(tokens);
         NDArray x = NDArrays.concat(all, 1);

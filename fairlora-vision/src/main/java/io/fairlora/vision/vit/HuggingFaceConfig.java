@@ -75,9 +75,9 @@ final class HuggingFaceConfig {
 
     private static Stem stem(VitFamily family, JsonNode json) {
         return switch (family) {
-            case DEIT -> new Stem(true, true, 0, true, false);
+            case DEIT -> new Stem(true, true, 0, 2, false);
             case DINOV2_WITH_REGISTERS ->
-                    new Stem(true, false, json.path("num_register_tokens").asInt(4), true, false);
+                    new Stem(true, false, json.path("num_register_tokens").asInt(4), 1, false);
             default -> Stem.CLASS;
         };
     }
@@ -142,7 +142,12 @@ final class HuggingFaceConfig {
         json.put("num_attention_heads", config.heads());
         if (family.isDinov2()) {
             boolean swiglu = config.feedForward() == FeedForward.SWIGLU;
-            json.put("mlp_ratio", ratio(config, swiglu));
+            int width = config.intermediateSize();
+            json.put(
+                    "mlp_ratio",
+                    swiglu
+                            ? gatedRatio(config.hiddenSize(), width)
+                            : ratio(config.hiddenSize(), width));
             json.put("use_swiglu_ffn", swiglu);
         } else {
             json.put("intermediate_size", config.intermediateSize());
@@ -172,19 +177,18 @@ final class HuggingFaceConfig {
         return json;
     }
 
-    /** A ratio from which transformers computes the same width again. */
-    private static double ratio(VitConfig config, boolean swiglu) {
-        int hidden = config.hiddenSize();
-        int width = config.intermediateSize();
-        if (!swiglu) {
-            for (double ratio = (double) width / hidden; ; ratio = Math.nextUp(ratio)) {
-                if ((int) (hidden * ratio) == width) {
-                    return ratio;
-                }
-            }
+    /** A ratio from which the width is computed again by cutting off. */
+    static double ratio(int hidden, int width) {
+        double ratio = (double) width / hidden;
+        while ((int) (hidden * ratio) < width) {
+            ratio = Math.nextUp(ratio);
         }
+        return ratio;
+    }
+
+    private static double gatedRatio(int hidden, int width) {
         for (int wide = width; wide <= 2 * width; wide++) {
-            double ratio = Math.nextUp((double) wide / hidden);
+            double ratio = ratio(hidden, wide);
             if (gated((int) (hidden * ratio)) == width) {
                 return ratio;
             }

@@ -121,7 +121,14 @@ public final class VisionTransformer extends AbstractBlock implements Backbone {
      * ({@code model.safetensors.index.json}) and, if there, {@code preprocessor_config.json}.
      *
      * <p>Reads ViT, DeiT and DINOv2 of Hugging Face, with the names of transformers before and
-     * since 5.9. A classifier, a pooler and a mask token in the file are left aside.
+     * since 5.9, and timm's {@code vit}, {@code deit}, {@code deit3} and {@code flexivit}. A
+     * classifier, a pooler and a mask token in the file are left aside. The images are of the size
+     * that {@code config.json} names; those of DINOv2 of the size that {@code
+     * preprocessor_config.json} makes, as in transformers.
+     *
+     * <p>Linear layers have the names of the file, but timm's fused {@code attn.qkv} becomes {@code
+     * attn.q_proj}, {@code attn.k_proj} and {@code attn.v_proj}; {@link FusedQkv} turns PEFT's
+     * adapters on the one into adapters on the three and back.
      *
      * @param path a directory, or a file of weights beside its {@code config.json}
      * @param device where the weights go
@@ -262,7 +269,8 @@ public final class VisionTransformer extends AbstractBlock implements Backbone {
 
     /**
      * Writes the model as a directory that Hugging Face's transformers reads as {@code ViTModel},
-     * {@code DeiTModel} or {@code Dinov2Model}.
+     * {@code DeiTModel} or {@code Dinov2Model}, or that timm reads, if it was loaded from timm's
+     * files. (Transformers itself cannot compute a DINOv2 for images that are not square.)
      *
      * @param directory the directory; made if absent
      * @param half whether weights are stored in half precision (F16) rather than single
@@ -367,7 +375,10 @@ public final class VisionTransformer extends AbstractBlock implements Backbone {
     @Override
     public InputSpec input() {
         return new InputSpec(
-                config.imageHeight(), config.imageWidth(), preprocessing.interpolation());
+                config.imageHeight(),
+                config.imageWidth(),
+                preprocessing.interpolation(),
+                preprocessing.crop());
     }
 
     @Override

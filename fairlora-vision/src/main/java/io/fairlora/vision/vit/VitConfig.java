@@ -89,8 +89,9 @@ public record VitConfig(
      *
      * @param classToken whether a class token comes first
      * @param distillationToken whether a distillation token follows it
-     * @param registers how many register tokens, which have no position, follow that
-     * @param prefixPositions whether class and distillation token have positions
+     * @param registers how many register tokens follow that
+     * @param positions how many of these tokens, from the first on, have a position: none, those
+     *     before the registers, or all
      * @param norm whether the tokens are normalised before the first layer; the projection of the
      *     patches then has no bias
      */
@@ -98,15 +99,22 @@ public record VitConfig(
             boolean classToken,
             boolean distillationToken,
             int registers,
-            boolean prefixPositions,
+            int positions,
             boolean norm) {
 
         /** A class token with a position, as ViT has it. */
-        public static final Stem CLASS = new Stem(true, false, 0, true, false);
+        public static final Stem CLASS = new Stem(true, false, 0, 1, false);
 
-        /** Refuses a negative number of registers. */
+        /** Refuses numbers of registers and positions that are not possible. */
         public Stem {
             checkArgument(registers >= 0, "registers must be at least 0, found %s", registers);
+            int before = (classToken ? 1 : 0) + (distillationToken ? 1 : 0);
+            checkArgument(
+                    positions == 0 || positions == before || positions == before + registers,
+                    "positions must be 0, %s or %s, found %s",
+                    before,
+                    before + registers,
+                    positions);
         }
 
         /**
@@ -116,11 +124,6 @@ public record VitConfig(
          */
         public int tokens() {
             return (classToken ? 1 : 0) + (distillationToken ? 1 : 0) + registers;
-        }
-
-        /** The number of positions before those of the patches. */
-        int positions() {
-            return prefixPositions ? tokens() - registers : 0;
         }
     }
 
@@ -297,6 +300,8 @@ public record VitConfig(
      * @return a JSON object
      */
     public ObjectNode toJson() {
-        return HuggingFaceConfig.write(this);
+        return family == VitFamily.TIMM
+                ? TimmConfig.write(this, VitPreprocessing.DEFAULT)
+                : HuggingFaceConfig.write(this);
     }
 }

@@ -77,7 +77,10 @@ public enum VitFamily {
         boolean timm = this == TIMM;
         checkArgument(stem.classToken() || timm, "a model of family %s has a class token", this);
         checkArgument(
-                stem.prefixPositions() || timm, "a class token of family %s has a position", this);
+                timm || stem.positions() == stem.tokens() - stem.registers(),
+                "all tokens of family %s but the registers have positions, found %s",
+                this,
+                stem.positions());
         checkArgument(
                 stem.distillationToken() == (this == DEIT) || timm,
                 "a model of family %s has %s distillation token",

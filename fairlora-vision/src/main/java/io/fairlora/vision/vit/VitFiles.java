@@ -16,8 +16,8 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
-import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.Supplier;
 
 /** Model directories as Hugging Face and timm lay them out. */
 final class VitFiles {
@@ -27,23 +27,15 @@ final class VitFiles {
     static VisionTransformer load(Path path, Device device, LoadOptions options)
             throws IOException {
         ModelFiles files = ModelFiles.of(path);
-        VitConfig stored =
-                options.config().isPresent()
-                        ? options.config().get()
-                        : VitConfig.read(files.config());
-        VitPreprocessing preprocessing =
-                options.preprocessing().isPresent()
-                        ? options.preprocessing().get()
-                        : preprocessing(files.preprocessor());
-        VitConfig wanted = wanted(stored, options);
         try (SafetensorsFile weights = SafetensorsFile.open(files.weights())) {
-            Checkpoint checkpoint = new Checkpoint(files.weights(), weights, stored);
+            Described described = described(files, weights, options);
+            Checkpoint checkpoint = new Checkpoint(files.weights(), weights, described.stored());
             NDManager manager = NDManager.newBaseManager(device, "PyTorch");
             try {
                 VisionTransformer vit =
                         new VisionTransformer(
-                                wanted,
-                                preprocessing,
+                                described.wanted(),
+                                described.preprocessing(),
                                 checkpoint.names(options.prefix()),
                                 DataType.FLOAT32,
                                 manager);
@@ -56,50 +48,82 @@ final class VitFiles {
         }
     }
 
-    private static VitConfig wanted(VitConfig stored, LoadOptions options) {
-        VitConfig wanted = stored;
-        if (options.imageSize().isPresent()) {
-            ImageSize size = options.imageSize().get();
-            wanted = wanted.withImageSize(size.height(), size.width());
+    /** The configuration of the checkpoint, that of the model to make, and its preprocessing. */
+    private record Described(VitConfig stored, VitConfig wanted, VitPreprocessing preprocessing) {}
+
+    private static Described described(
+            ModelFiles files, SafetensorsFile weights, LoadOptions options) throws IOException {
+        VitConfig stored;
+        JsonNode timm = null;
+        if (options.config().isPresent()) {
+            stored = options.config().get();
+        } else {
+            JsonNode json = ModelFiles.json(files.config());
+            timm = TimmConfig.is(json) ? json : null;
+            stored =
+                    parsed(
+                            files.config(),
+                            TimmConfig.is(json)
+                                    ? () -> TimmConfig.parse(json, weights)
+                                    : () -> VitConfig.parse(json));
         }
-        return options.pooling().isPresent() ? wanted.withPooling(options.pooling().get()) : wanted;
+        ImageSize own = new ImageSize(stored.imageHeight(), stored.imageWidth());
+        Path file = files.preprocessor();
+        ImageProcessorConfig processor = null;
+        if (options.preprocessing().isEmpty() && timm == null && Files.exists(file)) {
+            JsonNode json = ModelFiles.json(file);
+            processor = parsed(file, () -> ImageProcessorConfig.parse(json));
+        }
+        // DINOv2 takes what its processor makes, whatever size it was trained on.
+        ImageSize usual = processor != null && stored.family().isDinov2() ? processor.size() : own;
+        ImageSize size = options.imageSize().orElse(usual);
+        VitPreprocessing preprocessing;
+        if (options.preprocessing().isPresent()) {
+            preprocessing = options.preprocessing().get();
+        } else if (timm != null) {
+            JsonNode json = timm;
+            preprocessing = parsed(files.config(), () -> TimmConfig.preprocessing(json, size));
+        } else if (processor != null) {
+            preprocessing = processor.preprocessing().scaled(processor.size(), size);
+        } else {
+            preprocessing = VitPreprocessing.DEFAULT;
+        }
+        VitConfig wanted = stored.withImageSize(size.height(), size.width());
+        return new Described(stored, wanted.withPooling(pooling(wanted, options)), preprocessing);
     }
 
-    private static VitPreprocessing preprocessing(Path file) throws IOException {
-        if (!Files.exists(file)) {
-            return VitPreprocessing.DEFAULT;
-        }
+    /** Names the file in what is said against its content. */
+    private static <T> T parsed(Path file, Supplier<T> content) {
         try {
-            return VitPreprocessing.parse(ModelFiles.json(file));
+            return content.get();
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException(file + ": " + e.getMessage(), e);
         }
     }
 
+    private static Pooling pooling(VitConfig config, LoadOptions options) {
+        boolean both = options.classifierSize().orElse(0) == 2 * config.hiddenSize();
+        return options.pooling()
+                .orElse(both && config.family().isDinov2() ? Pooling.CLS_MEAN : config.pooling());
+    }
+
     static void save(VisionTransformer vit, Path directory, boolean half) throws IOException {
         Files.createDirectories(directory);
-        Map<String, HostTensor> tensors = new LinkedHashMap<>();
-        vit.weights()
-                .forEach(
-                        (name, parameter) ->
-                                tensors.put(
-                                        name,
-                                        HostTensor.copyOf(parameter.getArray())
-                                                .reshape(
-                                                        Checkpoint.stored(
-                                                                vit.config(),
-                                                                vit.names(),
-                                                                name,
-                                                                parameter.getArray().getShape()))));
         SafetensorsWriter.write(
                 directory.resolve(ModelFiles.WEIGHTS),
-                tensors,
+                Checkpoint.tensors(vit),
                 Map.of("format", "pt"),
                 half ? Dtype.F16 : Dtype.F32);
-        writeJson(directory.resolve(ModelFiles.CONFIG), vit.config().toJson());
-        writeJson(
-                directory.resolve(ModelFiles.PREPROCESSOR),
-                vit.preprocessing().toJson(vit.config()));
+        if (vit.config().family() == VitFamily.TIMM) {
+            writeJson(
+                    directory.resolve(ModelFiles.CONFIG),
+                    TimmConfig.write(vit.config(), vit.preprocessing()));
+        } else {
+            writeJson(directory.resolve(ModelFiles.CONFIG), vit.config().toJson());
+            writeJson(
+                    directory.resolve(ModelFiles.PREPROCESSOR),
+                    vit.preprocessing().toJson(vit.config()));
+        }
     }
 
     private static void writeJson(Path file, JsonNode json) throws IOException {

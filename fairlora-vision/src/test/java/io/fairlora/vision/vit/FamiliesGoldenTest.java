@@ -12,6 +12,7 @@ import ai.djl.training.loss.Loss;
 import io.fairlora.lora.InjectedLora;
 import io.fairlora.lora.LoraAdapter;
 import io.fairlora.lora.LoraInjector;
+import io.fairlora.lora.ModelCard;
 import io.fairlora.lora.PeftFormat;
 import io.fairlora.ndarray.Autograd;
 import io.fairlora.ndarray.GradientMode;
@@ -23,6 +24,9 @@ import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -32,21 +36,33 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Agreement with transformers and PEFT on tiny models of every family ({@code
- * tools/golden/vit_families.py}).
+ * Agreement with transformers, timm and PEFT on tiny models of every family ({@code
+ * tools/golden/vit_families.py}, {@code tools/golden/timm_vit.py}).
  */
 class FamiliesGoldenTest {
 
     private static final double TOLERANCE = 1e-4;
 
+    /** Where {@code tools/golden/check_saved.py} can be pointed at after this test. */
+    private static final Path WRITTEN = Path.of("target", "golden");
+
     @TempDir private Path folder;
 
     static Stream<Path> models() throws IOException, URISyntaxException {
-        Path root = Path.of(FamiliesGoldenTest.class.getResource("/golden/families").toURI());
+        List<Path> models = new ArrayList<>(modelsOf("families"));
+        models.addAll(modelsOf("timm"));
+        assertThat(models).hasSizeGreaterThanOrEqualTo(17);
+        return models.stream();
+    }
+
+    static Stream<Path> timmModels() throws IOException, URISyntaxException {
+        return modelsOf("timm").stream();
+    }
+
+    private static List<Path> modelsOf(String peer) throws IOException, URISyntaxException {
+        Path root = Path.of(FamiliesGoldenTest.class.getResource("/golden/" + peer).toURI());
         try (Stream<Path> found = Files.list(root)) {
-            List<Path> models = found.sorted().toList();
-            assertThat(models).hasSizeGreaterThanOrEqualTo(10);
-            return models.stream();
+            return found.sorted().toList();
         }
     }
 
@@ -79,6 +95,18 @@ class FamiliesGoldenTest {
 
         HostTensor features() {
             return GradientMode.OFF.get(() -> HostTensor.copyOf(vit.features(pixels)));
+        }
+
+        HostTensor features(LoraAdapter adapter) {
+            try (InjectedLora lora = LoraInjector.attach(vit, adapter, "adapter", 1, false)) {
+                assertThat(lora.factors()).isNotEmpty();
+                return features();
+            }
+        }
+
+        LoraAdapter adapter() throws IOException {
+            LoraAdapter read = PeftFormat.read(directory.resolve("adapter"));
+            return FusedQkv.isFused(read) ? FusedQkv.split(read) : read;
         }
 
         Optional<LinearHead.Weights> head() throws IOException {
@@ -130,7 +158,7 @@ class FamiliesGoldenTest {
     @MethodSource("models")
     void adaptedLogitsAndGradientsAreThoseOfPeft(Path directory) throws IOException {
         try (Golden golden = new Golden(directory)) {
-            LoraAdapter adapter = PeftFormat.read(directory.resolve("adapter"), golden.vit);
+            LoraAdapter adapter = golden.adapter();
             int classes = (int) golden.expected.info("logits").shape().get(1);
             LinearHead.Weights head = golden.head().orElseGet(() -> identity(classes));
             NDArray labels = golden.expected.read("labels").toNDArray(golden.scope);
@@ -145,16 +173,43 @@ class FamiliesGoldenTest {
                                             .evaluate(new NDList(labels), new NDList(logits));
                             Autograd.backward(loss);
                         });
-                for (Map.Entry<String, NDArray> entry : lora.parameters().entrySet()) {
-                    try (NDArray gradient = Autograd.gradient(entry.getValue())) {
-                        assertThat(gradient).isNotNull();
-                        golden.assertClose(
-                                HostTensor.copyOf(gradient),
-                                "base_model.model." + entry.getKey() + ".weight");
-                    }
+                for (Map.Entry<String, HostTensor> gradient : gradients(lora).entrySet()) {
+                    golden.assertClose(
+                            gradient.getValue(),
+                            "base_model.model." + gradient.getKey() + ".weight");
                 }
             }
         }
+    }
+
+    /** Gradients by the peer's names: those of query, key and value together if they are fused. */
+    private static Map<String, HostTensor> gradients(InjectedLora lora) {
+        Map<String, HostTensor> found = new LinkedHashMap<>();
+        for (Map.Entry<String, NDArray> entry : lora.parameters().entrySet()) {
+            try (NDArray gradient = Autograd.gradient(entry.getValue())) {
+                assertThat(gradient).isNotNull();
+                boolean shared = entry.getKey().endsWith("lora_A");
+                found.merge(
+                        entry.getKey().replaceAll("attn\\.[qkv]_proj", "attn.qkv"),
+                        HostTensor.copyOf(gradient),
+                        (x, y) -> shared ? sum(x, y) : stack(x, y));
+            }
+        }
+        return found;
+    }
+
+    private static HostTensor sum(HostTensor x, HostTensor y) {
+        float[] sum = x.toArray();
+        for (int i = 0; i < sum.length; i++) {
+            sum[i] += y.get(i);
+        }
+        return HostTensor.of(sum, x.shape().getShape());
+    }
+
+    private static HostTensor stack(HostTensor x, HostTensor y) {
+        float[] all = Arrays.copyOf(x.toArray(), x.size() + y.size());
+        y.buffer().get(all, x.size(), y.size());
+        return HostTensor.of(all, x.shape().get(0) + y.shape().get(0), x.shape().get(1));
     }
 
     private static void check(Golden golden, NDArray found, String name) {
@@ -175,11 +230,30 @@ class FamiliesGoldenTest {
     }
 
     @ParameterizedTest
+    @MethodSource("timmModels")
+    void anAdapterOnFusedLayersIsFusedAgain(Path directory) throws IOException {
+        try (Golden golden = new Golden(directory)) {
+            LoraAdapter read = PeftFormat.read(directory.resolve("adapter"));
+            assertThat(FusedQkv.isFused(read)).isTrue();
+            LoraAdapter fused = FusedQkv.fuse(golden.adapter());
+            assertThat(fused.layers().keySet()).isEqualTo(read.layers().keySet());
+            assertThat(fused.config().targetModules()).containsExactly("qkv");
+            PeftFormat.write(folder.resolve("fused"), fused, ModelCard.of("model"));
+            LoraAdapter again = FusedQkv.split(PeftFormat.read(folder.resolve("fused")));
+            HostTensor expected = golden.features(golden.adapter());
+            assertThat(distance(golden.features(again), expected)).isLessThan(1e-5);
+            assertThat(distance(golden.features(), expected)).isGreaterThan(1e-3);
+        }
+    }
+
+    @ParameterizedTest
     @MethodSource("models")
     void savedAndLoadedIsTheSameModel(Path directory) throws IOException {
         try (Golden golden = new Golden(directory)) {
-            golden.vit.save(folder, false);
-            try (Golden again = new Golden(directory, folder)) {
+            Path peer = directory.getParent();
+            Path saved = WRITTEN.resolve(peer.getFileName()).resolve(directory.getFileName());
+            golden.vit.save(saved, false);
+            try (Golden again = new Golden(directory, saved)) {
                 assertThat(again.vit.config()).isEqualTo(golden.vit.config());
                 assertThat(again.vit.weights().keySet())
                         .containsExactlyElementsOf(golden.vit.weights().keySet());
