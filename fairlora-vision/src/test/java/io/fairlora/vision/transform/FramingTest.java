@@ -44,10 +44,11 @@ class FramingTest {
                                                 FramingTest.class, "processors.json")));
         JsonNode config = configs.get(processor);
         int[] size = SIZES.getOrDefault(processor, new int[] {64, 64});
-        return (processor.startsWith("timm")
+        VitPreprocessing read =
+                processor.startsWith("timm")
                         ? VitPreprocessing.parseTimm(config)
-                        : VitPreprocessing.parse(config))
-                .input(size[0], size[1]);
+                        : VitPreprocessing.parse(config);
+        return new InputSpec(size[0], size[1], read.interpolation(), read.crop());
     }
 
     static List<NamedCsvRecord> cases() throws IOException, URISyntaxException {

@@ -10,6 +10,7 @@ import io.fairlora.lora.CentreCrop;
 import io.fairlora.lora.CentreCrop.Rounding;
 import io.fairlora.lora.InputSpec;
 import io.fairlora.lora.Interpolation;
+import io.fairlora.vision.vit.LoadOptions.ImageSize;
 import java.io.IOException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -26,6 +27,10 @@ class VitPreprocessingTest {
         return VitPreprocessing.parse(json(text));
     }
 
+    private static InputSpec input(VitPreprocessing read, int side) {
+        return new InputSpec(side, side, read.interpolation(), read.crop());
+    }
+
     @Test
     void anEmptyFileIsVitsDefault() throws IOException {
         assertThat(parse("{}")).isEqualTo(VitPreprocessing.DEFAULT);
@@ -33,7 +38,7 @@ class VitPreprocessingTest {
 
     @Test
     void takesTheDefaultsOfTheProcessor() throws IOException {
-        assertThat(parse("{'image_processor_type': 'BitImageProcessor'}").input(224, 224))
+        assertThat(input(parse("{'image_processor_type': 'BitImageProcessor'}"), 224))
                 .isEqualTo(
                         new InputSpec(
                                 224,
@@ -42,14 +47,14 @@ class VitPreprocessingTest {
                                 CentreCrop.ofShortestEdge(224, Rounding.DOWN)));
         assertThat(parse("{'image_processor_type': 'CLIPImageProcessor'}").normalization().mean())
                 .containsExactly(0.48145466, 0.4578275, 0.40821073);
-        assertThat(parse("{'feature_extractor_type': 'DeiTFeatureExtractor'}").input(224, 224))
+        assertThat(input(parse("{'feature_extractor_type': 'DeiTFeatureExtractor'}"), 224))
                 .isEqualTo(
                         new InputSpec(
                                 224,
                                 224,
                                 Interpolation.BICUBIC,
                                 CentreCrop.ofSize(256, 256, Rounding.DOWN)));
-        assertThat(parse("{'image_processor_type': 'SiglipImageProcessor'}").input(9, 9))
+        assertThat(input(parse("{'image_processor_type': 'SiglipImageProcessor'}"), 9))
                 .isEqualTo(new InputSpec(9, 9, Interpolation.BICUBIC));
     }
 
@@ -60,7 +65,7 @@ class VitPreprocessingTest {
                         "{'feature_extractor_type': 'CLIPFeatureExtractor', 'size': 64,"
                                 + " 'crop_size': 60, 'resample': 3}");
 
-        assertThat(clip.input(60, 60).crop())
+        assertThat(clip.crop())
                 .isEqualTo(CentreCrop.ofShortestEdge(64, Rounding.DOWN));
     }
 
@@ -71,7 +76,7 @@ class VitPreprocessingTest {
                         "{'image_processor_type': 'BitImageProcessor', 'size': {'shortest_edge':"
                                 + " 256}, 'crop_size': {'height': 224, 'width': 224}}");
 
-        assertThat(dino.input(518, 518).crop())
+        assertThat(dino.scaled(new ImageSize(224, 224), new ImageSize(518, 518)).crop())
                 .isEqualTo(CentreCrop.ofShortestEdge(592, Rounding.DOWN));
     }
 
@@ -122,7 +127,7 @@ class VitPreprocessingTest {
                                         + " 'bicubic', 'mean': [0.5, 0.5, 0.5]}"));
         VitConfig config = VitConfig.of(8, 1, 1, 32, 16);
 
-        assertThat(timm.input(32, 32).crop())
+        assertThat(timm.crop())
                 .isEqualTo(CentreCrop.ofShortestEdge(35, Rounding.HALF_EVEN));
         assertThat(VitPreprocessing.parse(timm.toJson(config))).isEqualTo(timm);
     }
@@ -139,8 +144,7 @@ class VitPreprocessingTest {
                                                 + " 'crop_pct': 0.875}"))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage(
-                        "crop_pct of ConvNextImageProcessor is not supported, expected size and"
-                                + " crop_size");
+                        "crop_pct is not supported, expected size and crop_size");
         assertThatThrownBy(
                         () ->
                                 parse(
@@ -148,13 +152,15 @@ class VitPreprocessingTest {
                                                 + " 'shortest_edge': 30}}"))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage(
-                        "size must have height and width or a shortest_edge, found"
+                        "a size with longest_edge is not supported:"
                                 + " {\"longest_edge\":40,\"shortest_edge\":30}");
         assertThatThrownBy(() -> VitPreprocessing.parseTimm(json("{'interpolation': 'random'}")))
-                .hasMessage("interpolation must be bilinear or bicubic, found random");
+                .hasMessage("interpolation must be bicubic or bilinear, found random");
         assertThatThrownBy(() -> VitPreprocessing.parseTimm(json("{'crop_mode': 'border'}")))
                 .hasMessage("crop_mode must be center or squash, found border");
         assertThatThrownBy(() -> VitPreprocessing.parseTimm(json("{'input_size': [3, 32, 48]}")))
-                .hasMessage("input_size must be [3, n, n], found [3,32,48]");
+                .hasMessageStartingWith("crop_mode center is supported for square images only");
+        assertThatThrownBy(() -> VitPreprocessing.parseTimm(json("{'input_size': [1, 32, 32]}")))
+                .hasMessage("input_size must be [3, height, width], found [1,32,32]");
     }
 }
