@@ -146,13 +146,6 @@ public final class EncodedImages implements Images {
         images.read(index, spec, target, offset);
     }
 
-    /** {@inheritDoc} Images that are augmented have other hidden states in every epoch. */
-    @Override
-    public Images forEpoch(long seed, int epoch) {
-        Images drawn = images.forEpoch(seed, epoch);
-        return drawn.equals(images) ? this : drawn;
-    }
-
     @Override
     public EncodedImages select(int[] indices) {
         return new EncodedImages(

@@ -57,8 +57,8 @@ public final class MappedImages implements Images {
     /**
      * Maps a file of pixels; makes it first if it is not there or was made from something else.
      *
-     * @param images the images: {@link FileImages}, such as those of a {@link FaceDataset} on disk or
-     *     of a selection from it
+     * @param images the images: {@link FileImages}, such as those of a {@link FaceDataset} on disk
+     *     or of a selection from it
      * @param spec the size to keep
      * @param file the file, which takes {@code images.size() * spec.bytes()} bytes and a few; one
      *     that holds something else than pixels is left alone

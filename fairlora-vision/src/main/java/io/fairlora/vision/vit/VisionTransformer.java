@@ -369,11 +369,7 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
     public NDArray hidden(NDArray pixels, int layer) {
         checkLayer(layer);
         return Scope.keep(
-                () ->
-                        through(
-                                embeddings.complete(store, embed(patches(pixels)), false),
-                                0,
-                                layer));
+                () -> through(embeddings.complete(store, embed(patches(pixels)), false), 0, layer));
     }
 
     @Override

@@ -65,8 +65,7 @@ class VitPreprocessingTest {
                         "{'feature_extractor_type': 'CLIPFeatureExtractor', 'size': 64,"
                                 + " 'crop_size': 60, 'resample': 3}");
 
-        assertThat(clip.crop())
-                .isEqualTo(CentreCrop.ofShortestEdge(64, Rounding.DOWN));
+        assertThat(clip.crop()).isEqualTo(CentreCrop.ofShortestEdge(64, Rounding.DOWN));
     }
 
     @Test
@@ -127,8 +126,7 @@ class VitPreprocessingTest {
                                         + " 'bicubic', 'mean': [0.5, 0.5, 0.5]}"));
         VitConfig config = VitConfig.of(8, 1, 1, 32, 16);
 
-        assertThat(timm.crop())
-                .isEqualTo(CentreCrop.ofShortestEdge(35, Rounding.HALF_EVEN));
+        assertThat(timm.crop()).isEqualTo(CentreCrop.ofShortestEdge(35, Rounding.HALF_EVEN));
         assertThat(VitPreprocessing.parse(timm.toJson(config))).isEqualTo(timm);
     }
 
@@ -143,8 +141,7 @@ class VitPreprocessingTest {
                                         "{'image_processor_type': 'ConvNextImageProcessor',"
                                                 + " 'crop_pct': 0.875}"))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage(
-                        "crop_pct is not supported, expected size and crop_size");
+                .hasMessage("crop_pct is not supported, expected size and crop_size");
         assertThatThrownBy(
                         () ->
                                 parse(
