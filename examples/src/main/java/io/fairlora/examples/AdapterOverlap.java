@@ -3,6 +3,7 @@ package io.fairlora.examples;
 import io.fairlora.FairClassifier;
 import io.fairlora.FairLora;
 import io.fairlora.examples.study.FaceSource;
+import io.fairlora.examples.study.Kept;
 import io.fairlora.lora.Backbone;
 import io.fairlora.lora.InjectedLora;
 import io.fairlora.lora.LoraAdapter;
@@ -91,9 +92,14 @@ public final class AdapterOverlap implements Callable<Integer> {
                                     FaceAttribute.SKIN_TONE,
                                     0.9,
                                     new FaceSource.Sizes(600, 1, images, 400),
-                                    vit.input())
+                                    Kept.pixels(vit.input()))
                             : FaceSource.celebA(
-                                    celebA, "Smiling", "Male", 0.9, images, vit.input());
+                                    celebA,
+                                    "Smiling",
+                                    "Male",
+                                    0.9,
+                                    images,
+                                    Kept.pixels(vit.input()));
             compare(vit, source.parts(seed));
         }
         return 0;

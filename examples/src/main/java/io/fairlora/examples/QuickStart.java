@@ -1,6 +1,7 @@
 package io.fairlora.examples;
 
 import io.fairlora.examples.study.FaceSource;
+import io.fairlora.examples.study.Kept;
 import io.fairlora.examples.study.Outcome;
 import io.fairlora.examples.study.Study;
 import io.fairlora.examples.study.StudyTable;
@@ -10,6 +11,7 @@ import io.fairlora.lora.LoraConfig;
 import io.fairlora.ndarray.Precision;
 import io.fairlora.strategy.DebiasStrategy;
 import io.fairlora.strategy.Strategies;
+import io.fairlora.training.Images;
 import io.fairlora.training.TrainingSettings;
 import io.fairlora.vision.synth.FaceAttribute;
 import io.fairlora.vision.vit.VisionTransformer;
@@ -19,6 +21,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -73,7 +76,7 @@ public final class QuickStart implements Callable<Integer> {
             description = "Checked against the backbone's: its positions are for one size.")
     private @Nullable Integer imageSize;
 
-    @Option(names = "--seeds", defaultValue = "3", description = "Default ${DEFAULT-VALUE}.")
+    @Option(names = "--seeds", defaultValue = "5", description = "Default ${DEFAULT-VALUE}.")
     private int seeds;
 
     @Option(
@@ -88,6 +91,12 @@ public final class QuickStart implements Callable<Integer> {
             paramLabel = "NAME",
             description = "Among ERM, UNL, ADV, ORTH, ENT, DISTILL, ERASE; all by default.")
     private List<String> strategies = List.of();
+
+    @Option(
+            names = "--adapted-layers",
+            paramLabel = "N",
+            description = "How many of the last layers carry LoRA; half of them by default.")
+    private @Nullable Integer adaptedLayers;
 
     @Option(
             names = "--epochs",
@@ -157,13 +166,14 @@ public final class QuickStart implements Callable<Integer> {
         try (VisionTransformer vit = backbone.load()) {
             vit.setPrecision(precision);
             checkImageSize(vit.input());
-            FaceSource source = source(vit);
+            int firstAdapted = vit.layers() - adaptedLayers(vit);
+            FaceSource source = source(vit, firstAdapted);
             Study study =
                     new Study(
                             vit,
                             source,
                             chosen(),
-                            lora(vit),
+                            lora(firstAdapted, vit.layers()),
                             TrainingSettings.DEFAULT.withEpochs(epochs),
                             firstSeed,
                             seeds,
@@ -189,14 +199,22 @@ public final class QuickStart implements Callable<Integer> {
         }
     }
 
-    /** Adapts the upper half of the layers: the lower one then needs no backward pass. */
-    private static LoraConfig lora(VisionTransformer vit) {
-        int layers = vit.config().layers();
+    /** The upper half, unless told otherwise: what the lower one makes of an image is kept. */
+    private int adaptedLayers(VisionTransformer vit) {
+        int count = adaptedLayers == null ? vit.layers() / 2 : adaptedLayers;
+        if (count < 1 || count >= vit.layers()) {
+            throw new IllegalArgumentException(
+                    "--adapted-layers must be in 1.." + (vit.layers() - 1) + ", found " + count);
+        }
+        return count;
+    }
+
+    private static LoraConfig lora(int from, int to) {
         return LoraConfig.builder()
                 .rank(8)
                 .alpha(16)
                 .targetModules("query", "value")
-                .layersToTransform(IntStream.range(layers / 2, layers).toArray())
+                .layersToTransform(IntStream.range(from, to).toArray())
                 .build();
     }
 
@@ -217,12 +235,13 @@ public final class QuickStart implements Callable<Integer> {
                 : strategies.stream().map(Strategies::named).toList();
     }
 
-    private FaceSource source(VisionTransformer vit) {
+    private FaceSource source(VisionTransformer vit, int firstAdapted) {
         if (utkFace != null && celebA != null) {
             throw new ParameterException(
                     new CommandLine(this), "--utkface and --celeba exclude each other");
         }
         int auditor = 9 * vit.featureSize();
+        UnaryOperator<Images> keep = Kept.hiddenStates(vit, firstAdapted);
         if (utkFace != null) {
             return FaceSource.utkFace(
                     utkFace,
@@ -230,7 +249,7 @@ public final class QuickStart implements Callable<Integer> {
                     sensitive == null ? "race" : sensitive,
                     correlation,
                     auditor,
-                    vit.input());
+                    keep);
         }
         if (celebA != null) {
             return FaceSource.celebA(
@@ -239,14 +258,14 @@ public final class QuickStart implements Callable<Integer> {
                     sensitive == null ? "Male" : sensitive,
                     correlation,
                     auditor,
-                    vit.input());
+                    keep);
         }
         return FaceSource.synthetic(
                 attribute(task, FaceAttribute.HAT),
                 attribute(sensitive, FaceAttribute.SKIN_TONE),
                 correlation == null ? 0.9 : correlation,
                 new FaceSource.Sizes(600, 200, auditor, 400),
-                vit.input());
+                keep);
     }
 
     private static FaceAttribute attribute(@Nullable String name, FaceAttribute absent) {
@@ -274,6 +293,7 @@ public final class QuickStart implements Callable<Integer> {
                         ? Double.toString(correlation)
                         : utkFace == null && celebA == null ? "0.9" : "natural");
         settings.put("seeds", firstSeed + " to " + (firstSeed + seeds - 1));
+        settings.put("adapted_layers", Integer.toString(study.lora().layersToTransform().size()));
         settings.put("epochs", Integer.toString(epochs));
         settings.put("precision", precision.toString());
         settings.put("backbone", study.backbone().digest().substring(0, 12));

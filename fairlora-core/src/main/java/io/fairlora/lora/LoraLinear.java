@@ -192,7 +192,17 @@ public final class LoraLinear extends AbstractBlock {
      * <p>As for the writing itself, no thread may be applying the layer or a fork meanwhile.
      */
     public void weightChanged() {
-        rounded.drop();
+        rounded.changed();
+    }
+
+    /**
+     * Counts how often the weight or bias was said to be overwritten, in this layer and its forks.
+     *
+     * @return a number that grows with every {@link #weightChanged()}, and with every pass through
+     *     a layer whose own weight is being trained
+     */
+    public long weightRevision() {
+        return rounded.revision();
     }
 
     /**
@@ -322,7 +332,7 @@ public final class LoraLinear extends AbstractBlock {
         boolean trained = w.hasGradient() || (c != null && c.hasGradient());
         if (trained) {
             // Whoever trains the weight overwrites it in place.
-            rounded.drop();
+            rounded.changed();
         }
         return trained;
     }

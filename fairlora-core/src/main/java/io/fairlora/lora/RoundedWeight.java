@@ -9,6 +9,7 @@ final class RoundedWeight {
 
     private @Nullable FrozenLinear copy;
     private @Nullable NDArray copied;
+    private long revision;
 
     synchronized FrozenLinear get(NDArray weight, @Nullable NDArray bias) {
         FrozenLinear found = copy;
@@ -21,7 +22,18 @@ final class RoundedWeight {
         return found;
     }
 
-    synchronized void drop() {
+    /** Notes that the weight was overwritten. */
+    synchronized void changed() {
+        revision++;
+        drop();
+    }
+
+    /** How often the weight was overwritten. */
+    synchronized long revision() {
+        return revision;
+    }
+
+    private void drop() {
         if (copy != null) {
             copy.close();
             copy = null;

@@ -63,6 +63,36 @@ final class KernelSource {
                 N = torch.size(x, 1)
                 H = torch.size(count, 0)
                 return torch.transpose(torch.reshape(x, [B, N, H, -1]), 1, 2)
+              def attend(self: __torch__.Kernels,
+                f: Tensor,
+                h: Tensor,
+                count: Tensor,
+                wq: Tensor,
+                bq: Tensor,
+                aq: Tensor,
+                cq: Tensor,
+                wk: Tensor,
+                bk: Tensor,
+                ak: Tensor,
+                ck: Tensor,
+                wv: Tensor,
+                bv: Tensor,
+                av: Tensor,
+                cv: Tensor,
+                wo: Tensor,
+                bo: Tensor,
+                ao: Tensor,
+                co: Tensor) -> Tensor:
+                q = (self).heads((self).adapted(f, wq, bq, aq, cq), count)
+                k = (self).heads((self).adapted(h, wk, bk, ak, ck), count)
+                v = (self).heads((self).adapted(h, wv, bv, av, cv), count)
+                scale = torch.pow(torch.size(q, 3), -0.5)
+                s = torch.matmul(torch.mul(q, scale), torch.transpose(k, 2, 3))
+                m = torch.transpose(torch.matmul(torch.softmax(s, -1), v), 1, 2)
+                B = torch.size(m, 0)
+                N = torch.size(m, 1)
+                y = (self).adapted(torch.reshape(m, [B, N, -1]), wo, bo, ao, co)
+                return torch.to(y, 6)
               def attention(self: __torch__.Kernels,
                 x: Tensor,
                 count: Tensor,
@@ -83,16 +113,28 @@ final class KernelSource {
                 ao: Tensor,
                 co: Tensor) -> Tensor:
                 h = torch.to(x, 15)
-                q = (self).heads((self).adapted(h, wq, bq, aq, cq), count)
-                k = (self).heads((self).adapted(h, wk, bk, ak, ck), count)
-                v = (self).heads((self).adapted(h, wv, bv, av, cv), count)
-                scale = torch.pow(torch.size(q, 3), -0.5)
-                s = torch.matmul(torch.mul(q, scale), torch.transpose(k, 2, 3))
-                m = torch.transpose(torch.matmul(torch.softmax(s, -1), v), 1, 2)
-                B = torch.size(m, 0)
-                N = torch.size(m, 1)
-                y = (self).adapted(torch.reshape(m, [B, N, -1]), wo, bo, ao, co)
-                return torch.to(y, 6)
+                return (self).attend(h, h, count, wq, bq, aq, cq, wk, bk, ak, ck, wv, bv, av, cv, wo, bo, ao, co)
+              def attention_first(self: __torch__.Kernels,
+                x: Tensor,
+                count: Tensor,
+                wq: Tensor,
+                bq: Tensor,
+                aq: Tensor,
+                cq: Tensor,
+                wk: Tensor,
+                bk: Tensor,
+                ak: Tensor,
+                ck: Tensor,
+                wv: Tensor,
+                bv: Tensor,
+                av: Tensor,
+                cv: Tensor,
+                wo: Tensor,
+                bo: Tensor,
+                ao: Tensor,
+                co: Tensor) -> Tensor:
+                h = torch.to(x, 15)
+                return (self).attend(torch.slice(h, 1, 0, 1), h, count, wq, bq, aq, cq, wk, bk, ak, ck, wv, bv, av, cv, wo, bo, ao, co)
               def mlp(self: __torch__.Kernels,
                 x: Tensor,
                 w1: Tensor,

@@ -94,7 +94,10 @@ public final class Kernels {
      * @param key gives K
      * @param value gives V
      * @param output applied to the concatenated heads
-     * @return output of shape (batch, n, D), single precision, owned by the manager of {@code x}
+     * @param firstOnly whether only the first token asks, which is all that a last layer needs
+     *     whose class token alone is read
+     * @return output of shape (batch, n, D), or (batch, 1, D) if only the first token asks; single
+     *     precision, owned by the manager of {@code x}
      * @throws IllegalArgumentException if {@code x} is not of type {@code FLOAT32} or {@code heads}
      *     does not divide D
      */
@@ -104,7 +107,8 @@ public final class Kernels {
             AdaptedLinear query,
             AdaptedLinear key,
             AdaptedLinear value,
-            AdaptedLinear output) {
+            AdaptedLinear output,
+            boolean firstOnly) {
         requireSingle("x", x);
         checkArgument(
                 heads > 0 && query.frozen().outputSize() % heads == 0,
@@ -119,7 +123,8 @@ public final class Kernels {
         addTo(arguments, key);
         addTo(arguments, value);
         addTo(arguments, output);
-        return module.call("attention", arguments.toArray(NDArray[]::new));
+        return module.call(
+                firstOnly ? "attention_first" : "attention", arguments.toArray(NDArray[]::new));
     }
 
     private static void addTo(List<NDArray> arguments, AdaptedLinear layer) {

@@ -10,6 +10,7 @@ import io.fairlora.ndarray.HostTensor;
 import io.fairlora.ndarray.Scope;
 import io.fairlora.training.AdamW;
 import io.fairlora.training.AdaptedModel;
+import io.fairlora.training.BatchReader;
 import io.fairlora.training.EpochOrder;
 import io.fairlora.training.LinearHead;
 import io.fairlora.training.LogisticRegression;
@@ -62,13 +63,13 @@ final class CounterUpdate implements AutoCloseable {
                 };
         model.adapter().setTrainable(true);
         try (AdamW optimizer = new AdamW(manager, parameters, 0.9, 0.999, 0)) {
-            PixelReader reader = new PixelReader(data.images(), model.backbone().input());
+            BatchReader reader = new BatchReader(data.images(), model.backbone());
             int epoch = 0;
             int step = 0;
             while (step < request.steps()) {
                 int[] order = EpochOrder.of(data.size(), request.seed() + request.round(), epoch++);
                 int count = Math.min(order.length, (request.steps() - step) * request.batchSize());
-                Iterator<PixelReader.Pixels> batches =
+                Iterator<BatchReader.Batch> batches =
                         reader.read(
                                 PixelReader.batches(
                                         Arrays.copyOf(order, count), request.batchSize()));
@@ -128,17 +129,13 @@ final class CounterUpdate implements AutoCloseable {
         return GradientMode.OFF.get(() -> eraser.apply(features, 1));
     }
 
-    private void descend(PixelReader.Pixels batch, Target target) {
+    private void descend(BatchReader.Batch batch, Target target) {
         Scope.run(
                 () -> {
                     try (NDManager scope = manager.newSubManager()) {
                         Autograd.backward(
                                 GradientMode.ON.get(
-                                        () ->
-                                                target.loss(
-                                                        model.backbone()
-                                                                .features(batch.toNDArray(scope)),
-                                                        batch.rows())));
+                                        () -> target.loss(batch.features(scope), batch.rows())));
                     }
                 });
     }

@@ -175,16 +175,15 @@ public final class AdaptedModel implements AutoCloseable {
             return parent.zeros(new Shape(0, backbone.featureSize()));
         }
         int[] all = IntStream.range(0, images.size()).toArray();
-        Iterator<PixelReader.Pixels> batches =
-                new PixelReader(images, backbone.input())
-                        .read(PixelReader.batches(all, INFERENCE_BATCH));
+        Iterator<BatchReader.Batch> batches =
+                new BatchReader(images, backbone).read(PixelReader.batches(all, INFERENCE_BATCH));
         return GradientMode.OFF.get(
                 () -> {
                     try (NDManager collected = parent.newSubManager()) {
                         NDList parts = new NDList();
                         while (batches.hasNext()) {
                             try (NDManager scope = collected.newSubManager()) {
-                                NDArray part = backbone.features(batches.next().toNDArray(scope));
+                                NDArray part = batches.next().features(scope);
                                 part.attach(collected);
                                 parts.add(part);
                             }

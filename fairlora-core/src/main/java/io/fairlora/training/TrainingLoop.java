@@ -121,7 +121,7 @@ public final class TrainingLoop implements AutoCloseable {
         checkArgument(until <= total, "until must be at most %s, found %s", total, until);
         long first = step;
         long start = System.nanoTime();
-        PixelReader reader = new PixelReader(data.images(), model.backbone().input());
+        BatchReader reader = new BatchReader(data.images(), model.backbone());
         while (step < until) {
             int epoch = Math.toIntExact(step / stepsPerEpoch);
             List<int[]> batches =
@@ -130,9 +130,9 @@ public final class TrainingLoop implements AutoCloseable {
                             settings.batchSize());
             int from = Math.toIntExact(step % stepsPerEpoch);
             int to = Math.toIntExact(Math.min(stepsPerEpoch, from + until - step));
-            Iterator<PixelReader.Pixels> pixels = reader.read(batches.subList(from, to));
-            while (pixels.hasNext()) {
-                double loss = takeStep(pixels.next(), penalty);
+            Iterator<BatchReader.Batch> read = reader.read(batches.subList(from, to));
+            while (read.hasNext()) {
+                double loss = takeStep(read.next(), penalty);
                 double seconds = (System.nanoTime() - start) / 1e9;
                 long left = Math.round(1e3 * seconds / (step - first) * (total - step));
                 listener.onStep(
@@ -151,7 +151,7 @@ public final class TrainingLoop implements AutoCloseable {
         }
     }
 
-    private double takeStep(PixelReader.Pixels batch, @Nullable AdapterPenalty penalty) {
+    private double takeStep(BatchReader.Batch batch, @Nullable AdapterPenalty penalty) {
         boolean dropout = model.adapter().config().dropout() > 0;
         if (dropout) {
             model.adapter().startDropout(settings.seed() * 0x9E3779B97F4A7C15L + step);
@@ -193,7 +193,7 @@ public final class TrainingLoop implements AutoCloseable {
     }
 
     private NDArray loss(
-            PixelReader.Pixels batch, NDManager scope, @Nullable AdapterPenalty penalty) {
+            BatchReader.Batch batch, NDManager scope, @Nullable AdapterPenalty penalty) {
         int[] rows = batch.rows();
         int[] labels = new int[rows.length];
         float[] rowWeights = new float[rows.length];
@@ -201,7 +201,7 @@ public final class TrainingLoop implements AutoCloseable {
             labels[i] = data.label(rows[i]);
             rowWeights[i] = weights[rows[i]];
         }
-        NDArray logits = model.head().logits(model.backbone().features(batch.toNDArray(scope)));
+        NDArray logits = model.head().logits(batch.features(scope));
         NDArray loss = Losses.crossEntropy(logits, labels, rowWeights);
         return penalty == null ? loss : loss.add(penalty.of(model.adapter()));
     }

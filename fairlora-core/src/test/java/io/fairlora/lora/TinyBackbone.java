@@ -9,9 +9,11 @@ import ai.djl.training.ParameterStore;
 import io.fairlora.ndarray.HostTensor;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 
@@ -20,13 +22,14 @@ import java.util.SplittableRandom;
  *
  * <pre>h = x / 255 - 1/2; twice h = tanh(dense(tanh(query(h)) * value(h)))</pre>
  */
-public final class TinyBackbone implements Backbone {
+public final class TinyBackbone implements LayeredBackbone {
 
     /** Rows and columns of the images. */
     public static final int SIZE = 4;
 
     private static final int INPUT = 3 * SIZE * SIZE;
     private static final int HIDDEN = 12;
+    private static final int LAYERS = 2;
 
     private final NDManager manager;
     private final DataType type;
@@ -42,7 +45,7 @@ public final class TinyBackbone implements Backbone {
     public static TinyBackbone random(DataType type, long seed) {
         NDManager manager = NDManager.newBaseManager(Device.cpu(), "PyTorch");
         Map<String, LoraLinear> linears = new LinkedHashMap<>();
-        for (int i = 0; i < 2; i++) {
+        for (int i = 0; i < LAYERS; i++) {
             int in = i == 0 ? INPUT : HIDDEN;
             linears.put(path(i, "attention.query"), new LoraLinear(in, HIDDEN, true));
             linears.put(path(i, "attention.value"), new LoraLinear(in, HIDDEN, true));
@@ -94,9 +97,41 @@ public final class TinyBackbone implements Backbone {
 
     @Override
     public NDArray features(NDArray pixels) {
+        return featuresFrom(hidden(pixels, 0), 0);
+    }
+
+    @Override
+    public int layers() {
+        return LAYERS;
+    }
+
+    @Override
+    public NDArray hidden(NDArray pixels, int layer) {
+        return through(pixels.toType(type, false).div(255).sub(0.5).reshape(-1, INPUT), 0, layer);
+    }
+
+    @Override
+    public NDArray featuresFrom(NDArray hidden, int layer) {
+        return through(hidden, layer, LAYERS);
+    }
+
+    @Override
+    public Object stem(int layer) {
+        List<Object> parts = new ArrayList<>();
+        linears.forEach(
+                (path, linear) -> {
+                    if (Integer.parseInt(path.split("\\.", -1)[2]) < layer) {
+                        parts.add(linear.names().isEmpty() ? linear.weight() : new Object());
+                        parts.add(linear.weightRevision());
+                    }
+                });
+        return parts;
+    }
+
+    private NDArray through(NDArray x, int from, int to) {
         ParameterStore store = new ParameterStore(manager, false);
-        NDArray h = pixels.toType(type, false).div(255).sub(0.5).reshape(-1, INPUT);
-        for (int i = 0; i < 2; i++) {
+        NDArray h = x;
+        for (int i = from; i < to; i++) {
             NDArray query = apply(store, path(i, "attention.query"), h);
             NDArray value = apply(store, path(i, "attention.value"), h);
             h = apply(store, path(i, "output.dense"), query.tanh().mul(value)).tanh();
@@ -145,7 +180,7 @@ public final class TinyBackbone implements Backbone {
     }
 
     @Override
-    public Backbone fork() {
+    public TinyBackbone fork() {
         Map<String, LoraLinear> forks = new LinkedHashMap<>();
         linears.forEach((path, linear) -> forks.put(path, linear.fork()));
         return new TinyBackbone(manager.newSubManager(), type, forks);

@@ -220,8 +220,9 @@ class KernelsTest {
                 });
     }
 
-    @Test
-    void attentionAgrees() {
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void attentionAgrees(boolean firstOnly) {
         int d = 16;
         int heads = 4;
         NDArray x = normal(3, 5, d);
@@ -239,7 +240,9 @@ class KernelsTest {
         leaves.addAll(c);
         assertAgree(
                 leaves,
-                () -> Kernels.attention(x, heads, l.get(0), l.get(1), l.get(2), l.get(3)),
+                () ->
+                        Kernels.attention(
+                                x, heads, l.get(0), l.get(1), l.get(2), l.get(3), firstOnly),
                 () -> {
                     List<NDArray> qkv =
                             IntStream.range(0, 3)
@@ -258,7 +261,8 @@ class KernelsTest {
                                     .matMul(qkv.get(2))
                                     .transpose(0, 2, 1, 3)
                                     .reshape(3, 5, d);
-                    return reference(mixed, w.get(3), b.get(3), a.get(3), c.get(3));
+                    NDArray all = reference(mixed, w.get(3), b.get(3), a.get(3), c.get(3));
+                    return firstOnly ? all.get(":, :1") : all;
                 });
     }
 
@@ -339,7 +343,7 @@ class KernelsTest {
         NDArray x = normal(16, 33, 64);
         AdaptedLinear layer = adapted(normal(64, 64), normal(64), normal(4, 64), normal(64, 4));
         HostTensor expected =
-                HostTensor.copyOf(Kernels.attention(x, 4, layer, layer, layer, layer));
+                HostTensor.copyOf(Kernels.attention(x, 4, layer, layer, layer, layer, false));
         Callable<Boolean> work =
                 () -> {
                     for (int i = 0; i < 10; i++) {
@@ -350,7 +354,8 @@ class KernelsTest {
                                     GradientMode.OFF.get(
                                             () ->
                                                     Kernels.attention(
-                                                            mine, 4, layer, layer, layer, layer));
+                                                            mine, 4, layer, layer, layer, layer,
+                                                            false));
                             if (!HostTensor.copyOf(y).equals(expected)) {
                                 return false;
                             }
@@ -380,7 +385,7 @@ class KernelsTest {
                 .isThrownBy(() -> FrozenLinear.of(normal(6, 8), normal(5)))
                 .withMessage("expected a bias of shape (6), found (5)");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> Kernels.attention(x, 4, layer, layer, layer, layer))
+                .isThrownBy(() -> Kernels.attention(x, 4, layer, layer, layer, layer, false))
                 .withMessage("4 heads do not divide 6 features");
     }
 }

@@ -1,8 +1,7 @@
 package io.fairlora.examples.study;
 
-import io.fairlora.lora.InputSpec;
+import io.fairlora.training.Images;
 import io.fairlora.vision.dataset.BiasedSplit;
-import io.fairlora.vision.dataset.CachedImages;
 import io.fairlora.vision.dataset.CelebA;
 import io.fairlora.vision.dataset.CellLaw;
 import io.fairlora.vision.dataset.FaceDataset;
@@ -11,6 +10,7 @@ import io.fairlora.vision.synth.FaceAttribute;
 import io.fairlora.vision.synth.SynthFaces;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -67,7 +67,7 @@ public interface FaceSource {
      * @param sensitive the attribute to be protected
      * @param correlation P(y = s) in training, 0.5 for none
      * @param sizes how many
-     * @param input the size to draw at
+     * @param keep how the images are kept in memory
      * @return the source
      */
     static FaceSource synthetic(
@@ -75,7 +75,7 @@ public interface FaceSource {
             FaceAttribute sensitive,
             double correlation,
             Sizes sizes,
-            InputSpec input) {
+            UnaryOperator<Images> keep) {
         return new FaceSource() {
             @Override
             public Parts parts(long seed) {
@@ -106,7 +106,7 @@ public interface FaceSource {
                                         name(sensitive),
                                         faces.classes(sensitive),
                                         faces.labels(sensitive));
-                return cached(data, input);
+                return data.withImages(keep.apply(data.images()));
             }
 
             @Override
@@ -120,10 +120,6 @@ public interface FaceSource {
         return attribute.name().toLowerCase(Locale.ROOT);
     }
 
-    private static FaceDataset cached(FaceDataset faces, InputSpec input) {
-        return faces.withImages(CachedImages.read(faces.images(), input, 2, 1L << 30, count -> {}));
-    }
-
     /**
      * UTKFace.
      *
@@ -132,7 +128,7 @@ public interface FaceSource {
      * @param sensitive another of them
      * @param correlation planted in training; {@code null} leaves nature's
      * @param auditorImages what the auditor needs at least, for an eraser
-     * @param input the size of the images
+     * @param keep how the images are kept in memory
      * @return the source
      */
     static FaceSource utkFace(
@@ -141,7 +137,7 @@ public interface FaceSource {
             String sensitive,
             @Nullable Double correlation,
             int auditorImages,
-            InputSpec input) {
+            UnaryOperator<Images> keep) {
         UtkFace faces = UtkFace.builder().setRoot(root).optAgeThreshold(40).build();
         return real(
                 "UTKFace",
@@ -150,7 +146,7 @@ public interface FaceSource {
                 attribute(sensitive),
                 correlation,
                 auditorImages,
-                input);
+                keep);
     }
 
     private static String attribute(String name) {
@@ -165,7 +161,7 @@ public interface FaceSource {
      * @param sensitive another
      * @param correlation planted in training; {@code null} leaves nature's
      * @param auditorImages what the auditor needs at least, for an eraser
-     * @param input the size of the images
+     * @param keep how the images are kept in memory
      * @return the source
      */
     static FaceSource celebA(
@@ -174,9 +170,9 @@ public interface FaceSource {
             String sensitive,
             @Nullable Double correlation,
             int auditorImages,
-            InputSpec input) {
+            UnaryOperator<Images> keep) {
         CelebA faces = CelebA.builder().setRoot(root).build();
-        return real("CelebA", faces, task, sensitive, correlation, auditorImages, input);
+        return real("CelebA", faces, task, sensitive, correlation, auditorImages, keep);
     }
 
     private static FaceSource real(
@@ -186,8 +182,9 @@ public interface FaceSource {
             String sensitive,
             @Nullable Double correlation,
             int auditorImages,
-            InputSpec input) {
-        FaceDataset faces = cached(all.labelled(task, sensitive), input);
+            UnaryOperator<Images> keep) {
+        FaceDataset labelled = all.labelled(task, sensitive);
+        FaceDataset faces = labelled.withImages(keep.apply(labelled.images()));
         double auditor = Math.max(0.3, (double) auditorImages / faces.size());
         double rest = 1 - auditor;
         return new FaceSource() {

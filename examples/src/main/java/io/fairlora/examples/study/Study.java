@@ -1,5 +1,6 @@
 package io.fairlora.examples.study;
 
+import com.google.common.base.Suppliers;
 import io.fairlora.lora.Backbone;
 import io.fairlora.lora.LoraConfig;
 import io.fairlora.strategy.DebiasStrategy;
@@ -12,6 +13,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.Supplier;
 
 /**
  * Runs strategies side by side over several seeds.
@@ -72,9 +74,10 @@ public record Study(
             List<Future<List<Outcome>>> futures = new ArrayList<>();
             for (int i = 0; i < seeds; i++) {
                 long seed = firstSeed + i;
+                Supplier<FaceSource.Parts> parts = Suppliers.memoize(() -> source.parts(seed));
                 for (int lane = 0; lane < LANES; lane++) {
                     int own = lane;
-                    futures.add(executor.submit(() -> runLane(seed, own, meter)));
+                    futures.add(executor.submit(() -> runLane(seed, parts, own, meter)));
                 }
             }
             List<Outcome> outcomes = new ArrayList<>();
@@ -108,15 +111,11 @@ public record Study(
     }
 
     /** Every second strategy of one seed; the two references count as the last. */
-    private List<Outcome> runLane(long seed, int lane, Meter meter) {
+    private List<Outcome> runLane(
+            long seed, Supplier<FaceSource.Parts> parts, int lane, Meter meter) {
         List<Outcome> outcomes = new ArrayList<>();
         try (SeedRun run =
-                new SeedRun(
-                        backbone,
-                        source.parts(seed),
-                        lora,
-                        settings.withSeed(seed),
-                        probeExamples)) {
+                new SeedRun(backbone, parts.get(), lora, settings.withSeed(seed), probeExamples)) {
             for (int i = lane; i < strategies.size() + REFERENCES; i += LANES) {
                 if (i < strategies.size()) {
                     DebiasStrategy strategy = strategies.get(i);

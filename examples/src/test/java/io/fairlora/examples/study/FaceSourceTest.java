@@ -37,7 +37,8 @@ class FaceSourceTest {
     @Test
     void aRealFolderIsSplitIntoDisjointPartsAsPlanted() throws IOException {
         writeFolder(900);
-        FaceSource source = FaceSource.utkFace(folder, "age", "gender", 0.9, 300, INPUT);
+        FaceSource source =
+                FaceSource.utkFace(folder, "age", "gender", 0.9, 300, Kept.pixels(INPUT));
         FaceSource.Parts parts = source.parts(3);
         assertThat(source.describe()).isEqualTo("UTKFace, age>=40 / gender");
         assertThat(parts.auditor().size()).isGreaterThanOrEqualTo(290);
@@ -65,7 +66,8 @@ class FaceSourceTest {
     void natureIsLeftAloneUnlessPlanted() throws IOException {
         writeFolder(900);
         FaceSource.Parts parts =
-                FaceSource.utkFace(folder, "gender", "race", null, 100, INPUT).parts(1);
+                FaceSource.utkFace(folder, "gender", "race", null, 100, Kept.pixels(INPUT))
+                        .parts(1);
         assertThat(parts.train().size()).isGreaterThan(300);
         assertThat(parts.test().classes(parts.sensitive())).hasSize(5);
     }

@@ -15,6 +15,7 @@ import io.fairlora.ndarray.AdaptedLinear;
 import io.fairlora.ndarray.Kernels;
 import io.fairlora.ndarray.Scalars;
 import io.fairlora.ndarray.Scope;
+import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -90,17 +91,40 @@ final class TransformerLayer extends AbstractBlock {
         return new TransformerLayer(this);
     }
 
+    /** All linear layers, in the order of application. */
+    List<LoraLinear> linears() {
+        return List.of(query, key, value, output, intermediate, mlpOutput);
+    }
+
     /** Maps tokens (batch, n, D) to tokens of the same shape, owned by the manager of {@code x}. */
     NDArray apply(ParameterStore store, NDArray x, boolean training) {
+        return apply(store, x, training, false);
+    }
+
+    /**
+     * Maps tokens (batch, n, D) to the first token of what {@link #apply} gives, (batch, 1, D).
+     *
+     * <p>The other tokens are read by its attention, but not carried on themselves.
+     */
+    NDArray applyToFirst(ParameterStore store, NDArray x, boolean training) {
+        return apply(store, x, training, true);
+    }
+
+    private NDArray apply(ParameterStore store, NDArray x, boolean training, boolean firstOnly) {
         return Scope.keep(
                 () -> {
-                    NDArray mixed =
-                            attention(store, normBefore.apply(store, x, training), training);
-                    NDArray h = x.add(scaled(store, mixed, attentionScale, training));
+                    NDArray normed = normBefore.apply(store, x, training);
+                    NDArray mixed = attention(store, normed, training, firstOnly);
+                    NDArray h =
+                            first(x, firstOnly).add(scaled(store, mixed, attentionScale, training));
                     NDArray local =
                             feedForward(store, normAfter.apply(store, h, training), training);
                     return h.add(scaled(store, local, feedForwardScale, training));
                 });
+    }
+
+    private static NDArray first(NDArray x, boolean firstOnly) {
+        return firstOnly ? x.get(":, :1") : x;
     }
 
     private static NDArray scaled(
@@ -128,7 +152,8 @@ final class TransformerLayer extends AbstractBlock {
         return mlpOutput.apply(store, activate(wide), training);
     }
 
-    private NDArray attention(ParameterStore store, NDArray x, boolean training) {
+    private NDArray attention(
+            ParameterStore store, NDArray x, boolean training, boolean firstOnly) {
         Optional<AdaptedLinear> fusedQuery = query.fused(store, x, training);
         Optional<AdaptedLinear> fusedKey = key.fused(store, x, training);
         Optional<AdaptedLinear> fusedValue = value.fused(store, x, training);
@@ -143,15 +168,16 @@ final class TransformerLayer extends AbstractBlock {
                     fusedQuery.get(),
                     fusedKey.get(),
                     fusedValue.get(),
-                    fusedOutput.get());
+                    fusedOutput.get(),
+                    firstOnly);
         }
         long batch = x.getShape().get(0);
-        long n = x.getShape().get(1);
         long d = x.getShape().get(2);
-        Shape split = new Shape(batch, n, heads, d / heads);
+        Shape split = new Shape(batch, -1, heads, d / heads);
         NDArray q =
                 Scalars.multiply(
-                        query.apply(store, x, training), 1 / Math.sqrt((double) d / heads));
+                        query.apply(store, first(x, firstOnly), training),
+                        1 / Math.sqrt((double) d / heads));
         NDArray k = key.apply(store, x, training);
         NDArray v = value.apply(store, x, training);
         NDArray weights =
@@ -160,7 +186,7 @@ final class TransformerLayer extends AbstractBlock {
                         .matMul(k.reshape(split).transpose(0, 2, 3, 1))
                         .softmax(-1);
         NDArray mixed = weights.matMul(v.reshape(split).transpose(0, 2, 1, 3));
-        return output.apply(store, mixed.transpose(0, 2, 1, 3).reshape(batch, n, d), training);
+        return output.apply(store, mixed.transpose(0, 2, 1, 3).reshape(batch, -1, d), training);
     }
 
     private NDArray activate(NDArray x) {

@@ -12,8 +12,8 @@ import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
-import io.fairlora.lora.Backbone;
 import io.fairlora.lora.InputSpec;
+import io.fairlora.lora.LayeredBackbone;
 import io.fairlora.lora.LoraLinear;
 import io.fairlora.ndarray.HostTensor;
 import io.fairlora.ndarray.Precision;
@@ -35,7 +35,7 @@ import org.jspecify.annotations.Nullable;
  * to features (batch, {@link #featureSize()}). Not safe for use from several threads: give each a
  * {@link #fork()}.
  */
-public final class VisionTransformer extends AbstractBlock implements Backbone {
+public final class VisionTransformer extends AbstractBlock implements LayeredBackbone {
 
     private final VitConfig config;
     private final VitPreprocessing preprocessing;
@@ -333,33 +333,108 @@ public final class VisionTransformer extends AbstractBlock implements Backbone {
      * @return (batch, k + n, D), those k tokens first
      */
     public NDArray encode(NDArray tokens) {
-        NDArray x = embeddings.complete(store, tokens, false);
-        for (TransformerLayer layer : layers) {
+        return Scope.keep(
+                () -> {
+                    NDArray x = through(embeddings.complete(store, tokens, false), 0, layers());
+                    return config.pooling() == Pooling.MEAN_NORM ? x : norm(x);
+                });
+    }
+
+    /** Applies the layers {@code from} (inclusive) to {@code to} (exclusive). */
+    private NDArray through(NDArray tokens, int from, int to) {
+        NDArray x = tokens;
+        for (TransformerLayer layer : layers.subList(from, to)) {
             NDArray y = layer.apply(store, x, false);
-            x.close();
+            if (x != tokens) {
+                x.close();
+            }
             x = y;
         }
-        return config.pooling() == Pooling.MEAN_NORM ? x : finalNorm.apply(store, x, false);
+        return x;
+    }
+
+    private NDArray norm(NDArray x) {
+        return finalNorm.apply(store, x, false);
     }
 
     @Override
     public NDArray features(NDArray pixels) {
-        return Scope.keep(() -> pool(encode(embed(patches(pixels)))));
+        return Scope.keep(() -> featuresFrom(embedded(pixels), 0));
+    }
+
+    private NDArray embedded(NDArray pixels) {
+        return embeddings.complete(store, embed(patches(pixels)), false);
+    }
+
+    @Override
+    public int layers() {
+        return layers.size();
+    }
+
+    @Override
+    public NDArray hidden(NDArray pixels, int layer) {
+        checkLayer(layer);
+        return Scope.keep(() -> through(embedded(pixels), 0, layer));
+    }
+
+    @Override
+    public NDArray featuresFrom(NDArray hidden, int layer) {
+        checkLayer(layer);
+        return Scope.keep(
+                () -> {
+                    if (config.pooling() != Pooling.CLS) {
+                        return pool(through(hidden, layer, layers()));
+                    }
+                    if (layer == layers()) {
+                        return norm(hidden.get(":, 0"));
+                    }
+                    // Nobody reads the last layer's other tokens.
+                    NDArray x = through(hidden, layer, layers() - 1);
+                    NDArray cls = layers.get(layers() - 1).applyToFirst(store, x, false);
+                    return norm(cls.get(":, 0"));
+                });
     }
 
     private NDArray pool(NDArray tokens) {
         return switch (config.pooling()) {
-            case CLS -> tokens.get(":, 0");
-            case MEAN -> mean(tokens);
-            case CLS_MEAN -> NDArrays.concat(new NDList(tokens.get(":, 0"), mean(tokens)), 1);
-            case CLS_DISTILLATION ->
-                    NDArrays.concat(new NDList(tokens.get(":, 0"), tokens.get(":, 1")), 1);
-            case MEAN_NORM -> finalNorm.apply(store, mean(tokens), false);
+            case CLS -> norm(tokens.get(":, 0"));
+            case MEAN -> mean(norm(tokens));
+            case CLS_MEAN -> {
+                NDArray normed = norm(tokens);
+                yield NDArrays.concat(new NDList(normed.get(":, 0"), mean(normed)), 1);
+            }
+            case CLS_DISTILLATION -> norm(tokens.get(":, :2")).reshape(-1, featureSize());
+            case MEAN_NORM -> norm(mean(tokens));
         };
     }
 
     private NDArray mean(NDArray tokens) {
         return tokens.get(new NDIndex(":, {}:", config.stem().tokens())).mean(new int[] {1});
+    }
+
+    @Override
+    public Object stem(int layer) {
+        checkLayer(layer);
+        long revisions = embeddings.projection.weightRevision();
+        for (TransformerLayer below : layers.subList(0, layer)) {
+            for (LoraLinear linear : below.linears()) {
+                if (!linear.names().isEmpty()) {
+                    return new Object();
+                }
+                revisions += linear.weightRevision();
+            }
+        }
+        return new Stem(embeddings.positions, layer, precision, revisions);
+    }
+
+    /** Equal where the same weights, unchanged, compute what a layer takes in. */
+    private record Stem(Parameter weights, int layer, Precision precision, long revisions) {}
+
+    private void checkLayer(int layer) {
+        if (layer < 0 || layer > layers()) {
+            throw new IllegalArgumentException(
+                    "layer must be in 0.." + layers() + ", found " + layer);
+        }
     }
 
     @Override
