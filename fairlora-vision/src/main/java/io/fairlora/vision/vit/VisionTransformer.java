@@ -336,9 +336,7 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
         return Scope.keep(
                 () -> {
                     NDArray x = through(embeddings.complete(store, tokens, false), 0, layers());
-                    return config.pooling() == Pooling.MEAN_NORM
-                            ? x
-                            : finalNorm.apply(store, x, false);
+                    return config.pooling() == Pooling.MEAN_NORM ? x : norm(x);
                 });
     }
 
@@ -355,9 +353,17 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
         return x;
     }
 
+    private NDArray norm(NDArray x) {
+        return finalNorm.apply(store, x, false);
+    }
+
     @Override
     public NDArray features(NDArray pixels) {
-        return Scope.keep(() -> featuresFrom(hidden(pixels, 0), 0));
+        return Scope.keep(() -> featuresFrom(embedded(pixels), 0));
+    }
+
+    private NDArray embedded(NDArray pixels) {
+        return embeddings.complete(store, embed(patches(pixels)), false);
     }
 
     @Override
@@ -368,8 +374,7 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
     @Override
     public NDArray hidden(NDArray pixels, int layer) {
         checkLayer(layer);
-        return Scope.keep(
-                () -> through(embeddings.complete(store, embed(patches(pixels)), false), 0, layer));
+        return Scope.keep(() -> through(embedded(pixels), 0, layer));
     }
 
     @Override
@@ -377,13 +382,16 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
         checkLayer(layer);
         return Scope.keep(
                 () -> {
-                    if (config.pooling() == Pooling.CLS && layer < layers()) {
-                        // Nobody reads the last layer's other tokens.
-                        NDArray x = through(hidden, layer, layers() - 1);
-                        NDArray cls = layers.get(layers() - 1).applyToFirst(store, x, false);
-                        return finalNorm.apply(store, cls.get(":, 0"), false);
+                    if (config.pooling() != Pooling.CLS) {
+                        return pool(through(hidden, layer, layers()));
                     }
-                    return pool(through(hidden, layer, layers()));
+                    if (layer == layers()) {
+                        return norm(hidden.get(":, 0"));
+                    }
+                    // Nobody reads the last layer's other tokens.
+                    NDArray x = through(hidden, layer, layers() - 1);
+                    NDArray cls = layers.get(layers() - 1).applyToFirst(store, x, false);
+                    return norm(cls.get(":, 0"));
                 });
     }
 
@@ -393,11 +401,14 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
         }
         NDArray tokens = finalNorm.apply(store, x, false);
         return switch (config.pooling()) {
-            case CLS -> tokens.get(":, 0");
-            case MEAN, MEAN_NORM -> mean(tokens);
-            case CLS_MEAN -> NDArrays.concat(new NDList(tokens.get(":, 0"), mean(tokens)), 1);
-            case CLS_DISTILLATION ->
-                    NDArrays.concat(new NDList(tokens.get(":, 0"), tokens.get(":, 1")), 1);
+            case CLS -> norm(tokens.get(":, 0"));
+            case MEAN -> mean(norm(tokens));
+            case CLS_MEAN -> {
+                NDArray normed = norm(tokens);
+                yield NDArrays.concat(new NDList(normed.get(":, 0"), mean(normed)), 1);
+            }
+            case CLS_DISTILLATION -> norm(tokens.get(":, :2")).reshape(-1, featureSize());
+            case MEAN_NORM -> norm(mean(tokens));
         };
     }
 
