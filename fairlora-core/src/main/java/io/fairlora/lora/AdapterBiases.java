@@ -30,7 +30,7 @@ final class AdapterBiases {
         candidates.forEach(
                 (path, layer) -> {
                     if (layer.bias() != null) {
-                        chosen.put(path + SUFFIX, layer);
+                        chosen.put(nameOf(path), layer);
                     }
                 });
         return chosen;
@@ -43,6 +43,16 @@ final class AdapterBiases {
                 "bias ALL trains every bias of the backbone, but this backbone does not name those"
                         + " outside its linear layers; LORA_ONLY trains those of adapted layers");
         return all;
+    }
+
+    /** The name of a layer's bias. */
+    static String nameOf(String path) {
+        return path + SUFFIX;
+    }
+
+    /** The path of the layer that a bias is of. */
+    static String pathOf(String name) {
+        return name.substring(0, name.length() - SUFFIX.length());
     }
 
     /** Checks that an adapter brings no biases but those that its configuration trains. */

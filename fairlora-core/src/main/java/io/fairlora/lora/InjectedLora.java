@@ -58,13 +58,14 @@ public final class InjectedLora implements AutoCloseable {
     }
 
     /**
-     * Puts a checked adapter into layers; leaves nothing behind if it fails.
+     * Brings a checked adapter beside its layers, which do not apply it yet; leaves nothing behind
+     * if it fails.
      *
      * @param layers the layers of the adapter by path
      * @param biased the layers of the adapter's biases by the biases' names
      * @param principals B0 and A0 by path, for an adapter that is relative to W0 - s B0 A0
      */
-    static InjectedLora put(
+    static InjectedLora load(
             Backbone backbone,
             Map<String, LoraLinear> layers,
             Map<String, BiasedLayer> biased,
@@ -80,7 +81,6 @@ public final class InjectedLora implements AutoCloseable {
                     (path, layer) ->
                             injected.add(path, layer, adapter.layer(path), principals.get(path)));
             biased.forEach((path, layer) -> injected.addBias(path, layer, adapter));
-            injected.setEnabled(true);
             return injected;
         } catch (RuntimeException e) {
             injected.close();
@@ -339,6 +339,33 @@ public final class InjectedLora implements AutoCloseable {
         checkArgument(Double.isFinite(factor), "factor must be finite, found %s", factor);
         this.factor = factor;
         sites.values().forEach(site -> site.placed().setFactor(factor));
+    }
+
+    /**
+     * What the adapter's change is multiplied by.
+     *
+     * @return the factor it was put in with, or the last one set
+     */
+    public double scale() {
+        return factor;
+    }
+
+    /** The adapter in one layer, if it is there. */
+    @Nullable LayerAdapter in(String path) {
+        Site site = sites.get(path);
+        return site == null ? null : site.placed();
+    }
+
+    /** What replaces the bias of one layer, if something does. */
+    @Nullable NDArray biasIn(String path) {
+        BiasSite site = biases.get(AdapterBiases.nameOf(path));
+        return site == null ? null : site.bias();
+    }
+
+    /** Whether every bias that is replaced is that of a layer that carries the adapter. */
+    boolean biasesAreInAdaptedLayers() {
+        return biases.keySet().stream()
+                .allMatch(name -> sites.containsKey(AdapterBiases.pathOf(name)));
     }
 
     /**

@@ -2,6 +2,7 @@ package io.fairlora.lora;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
 import ai.djl.nn.core.Linear;
 import io.fairlora.ndarray.Scalars;
 import java.util.SplittableRandom;
@@ -109,11 +110,66 @@ final class LayerAdapter {
         if (residual != null) {
             base = base.add(low(input, residual.a(), residual.c(), 1));
         }
-        NDArray gain = owned(magnitude.div(RowNorms.of(weight, adapter)), x);
+        NDArray gain = gain(magnitude, weight, x.getManager());
         NDArray change =
                 base.mul(gain.sub(1))
                         .add(low(input, adapter.a(), adapter.b(), adapter.scale()).mul(gain));
         return sum.add(factor == 1 ? change : Scalars.multiply(change, factor));
+    }
+
+    /** Whether elements of the input are being dropped, which no weight can express. */
+    boolean dropsInput() {
+        return dropout != null;
+    }
+
+    /**
+     * Adds the change to a layer's weight instead of its output; the bias of B is left aside.
+     *
+     * @param w the weight so far, of shape (out, in)
+     * @param weight W0
+     * @param owner the owner of what is made
+     */
+    NDArray addToWeight(NDArray w, NDArray weight, NDManager owner) {
+        NDArray product = product(adapter.b(), adapter.a(), adapter.scale(), owner);
+        LoraLinear.Residual residual = adapter.residual();
+        NDArray left = residual == null ? null : product(residual.c(), residual.a(), 1, owner);
+        NDArray magnitude = adapter.magnitude();
+        NDArray change = product;
+        if (magnitude != null) {
+            NDArray gain = gain(magnitude, weight, owner).reshape(-1, 1);
+            NDArray base = left == null ? w : left.add(w);
+            change = product.mul(gain).add(gain.sub(1).mul(base));
+        }
+        if (left != null) {
+            change = change.add(left);
+        }
+        return (factor == 1 ? change : Scalars.multiply(change, factor)).add(w);
+    }
+
+    /** m / n, of shape (out). */
+    private NDArray gain(NDArray magnitude, NDArray weight, NDManager owner) {
+        try (NDArray norms = RowNorms.of(weight, adapter)) {
+            NDArray gain = magnitude.div(norms);
+            gain.attach(owner);
+            return gain;
+        }
+    }
+
+    private static NDArray product(NDArray b, NDArray a, double scale, NDManager owner) {
+        NDArray product = b.matMul(a);
+        product.attach(owner);
+        return scale == 1 ? product : Scalars.multiply(product, scale);
+    }
+
+    /** Adds what the bias of B adds to a layer's bias. */
+    NDArray addToBias(NDArray bias, NDManager owner) {
+        NDArray own = adapter.bias();
+        if (own == null) {
+            return bias;
+        }
+        NDArray change = Scalars.multiply(own, adapter.scale() * factor);
+        change.attach(owner);
+        return change.add(bias);
     }
 
     private static NDArray low(NDArray x, NDArray a, NDArray b, double scale) {

@@ -41,8 +41,10 @@ public final class LoraInjector {
         LoraAdapter adapter = InitialFactors.of(chosen, biases, config, new SplittableRandom(seed));
         Map<String, LoraAdapter.Factors> principals =
                 config.initialization().changesBase() ? adapter.layers() : Map.of();
-        return InjectedLora.put(
-                backbone, chosen, biased, principals, adapter, checkName(name), 1, true);
+        InjectedLora injected =
+                InjectedLora.load(
+                        backbone, chosen, biased, principals, adapter, checkName(name), 1, true);
+        return enabled(injected);
     }
 
     /**
@@ -62,9 +64,25 @@ public final class LoraInjector {
     public static InjectedLora attach(
             Backbone backbone, LoraAdapter adapter, String name, double factor, boolean trainable) {
         checkArgument(Double.isFinite(factor), "factor must be finite, found %s", factor);
+        return enabled(load(backbone, adapter, name, factor, trainable));
+    }
+
+    private static InjectedLora enabled(InjectedLora injected) {
+        try {
+            injected.setEnabled(true);
+            return injected;
+        } catch (RuntimeException e) {
+            injected.close();
+            throw e;
+        }
+    }
+
+    /** Brings an adapter beside its layers, which do not apply it yet. */
+    static InjectedLora load(
+            Backbone backbone, LoraAdapter adapter, String name, double factor, boolean trainable) {
         checkName(name);
         Map<String, LoraLinear> layers = layersOf(backbone, adapter);
-        return InjectedLora.put(
+        return InjectedLora.load(
                 backbone,
                 layers,
                 AdapterBiases.chosen(backbone, layers, adapter.config()),

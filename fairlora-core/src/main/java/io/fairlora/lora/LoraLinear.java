@@ -1,6 +1,7 @@
 package io.fairlora.lora;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static com.google.common.base.Preconditions.checkState;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDArrays;
@@ -127,6 +128,20 @@ public final class LoraLinear extends AbstractBlock implements BiasedLayer {
         precision = shared.precision;
         inputShapes = shared.inputShapes;
         parameters.putAll(shared.parameters);
+    }
+
+    /** A layer over parameters of a layer of another kind, which have their values. */
+    static LoraLinear over(Parameter weight, @Nullable Parameter bias) {
+        return new LoraLinear(weight, bias);
+    }
+
+    @SuppressWarnings("this-escape")
+    private LoraLinear(Parameter weight, @Nullable Parameter bias) {
+        outputSize = weight.getArray().getShape().get(0);
+        inputSize = weight.getArray().getShape().get(1);
+        rounded = new RoundedWeight();
+        this.weight = addParameter(weight);
+        this.bias = bias == null ? null : addParameter(bias);
     }
 
     /**
@@ -360,6 +375,49 @@ public final class LoraLinear extends AbstractBlock implements BiasedLayer {
         }
         NDArray y = Kernels.linear(x, AdaptedLinear.plain(rounded.get(w, frozen)));
         return frozen == null ? y : y.sub(frozen);
+    }
+
+    /**
+     * The weight that the layer and its adapters amount to, for a block that multiplies by itself.
+     *
+     * @param path the layer's path, for messages
+     * @param w W0 on the device of the pass
+     * @param owner the owner of what is made
+     * @throws IllegalStateException if an adapter does what no weight and bias can
+     */
+    NDArray adaptedWeight(String path, NDArray w, NDManager owner) {
+        checkState(
+                examples == null,
+                "layer %s is of a foreign block, in which examples cannot have adapters of their"
+                        + " own",
+                path);
+        NDArray adapted = w;
+        for (Map.Entry<String, LayerAdapter> entry : adapters.entrySet()) {
+            LayerAdapter adapter = entry.getValue();
+            checkState(
+                    !adapter.dropsInput(),
+                    "layer %s is of a foreign block, in which the input of adapter %s cannot be"
+                            + " dropped; train it without dropout",
+                    path,
+                    entry.getKey());
+            checkState(
+                    bias != null || adapter.adapter().bias() == null,
+                    "layer %s is of a foreign block and has no bias, to which that of adapter %s"
+                            + " could be added",
+                    path,
+                    entry.getKey());
+            adapted = adapter.addToWeight(adapted, w, owner);
+        }
+        return adapted;
+    }
+
+    /** The bias that the layer and its adapters amount to. */
+    NDArray adaptedBias(NDArray frozen, NDManager owner) {
+        NDArray adapted = replacedBias == null ? frozen : replacedBias;
+        for (LayerAdapter adapter : adapters.values()) {
+            adapted = adapter.addToBias(adapted, owner);
+        }
+        return adapted;
     }
 
     private boolean requiresGradient(NDArray w, @Nullable NDArray c) {

@@ -43,7 +43,7 @@ public final class MergedAdapter {
                                 layer.bias() != null,
                                 "layer %s has no bias into which that of B could be merged",
                                 path);
-                        biased.put(path + ".bias", layer);
+                        biased.put(AdapterBiases.nameOf(path), layer);
                     }
                 });
     }
@@ -105,7 +105,7 @@ public final class MergedAdapter {
                     } else {
                         changed = create(replacement, bias.getDataType(), scratch);
                     }
-                    Factors factors = adapter.layers().get(name.substring(0, name.length() - 5));
+                    Factors factors = adapter.layers().get(AdapterBiases.pathOf(name));
                     HostTensor own = factors == null ? null : factors.bias();
                     if (factors != null && own != null) {
                         changed.addi(

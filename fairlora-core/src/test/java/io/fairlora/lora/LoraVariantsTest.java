@@ -15,6 +15,7 @@ import io.fairlora.ndarray.Autograd;
 import io.fairlora.ndarray.GradientMode;
 import io.fairlora.ndarray.HostTensor;
 import io.fairlora.ndarray.Precision;
+import io.fairlora.training.Handles;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.SplittableRandom;
@@ -232,6 +233,38 @@ class LoraVariantsTest {
             HostTensor rounded = features(backbone, pixels);
             assertThat(rounded).isNotEqualTo(single);
             assertThat(LoraInjectorTest.distance(rounded, single)).isLessThan(0.02);
+        }
+    }
+
+    /** What a pass makes belongs to its input, whatever the kind of the adapter. */
+    @ParameterizedTest
+    @ValueSource(strings = {"dora", "lora_bias", "bias"})
+    void passesLeaveNothingWithTheBackbone(String kind) {
+        LoraConfig config =
+                LoraConfig.builder()
+                        .rank(3)
+                        .dora(kind.equals("dora"))
+                        .loraBias(kind.equals("lora_bias"))
+                        .bias(kind.equals("bias") ? TrainedBias.LORA_ONLY : TrainedBias.NONE)
+                        .build();
+        try (TinyBackbone backbone = TinyBackbone.random(DataType.FLOAT32, 1);
+                InjectedLora lora =
+                        LoraInjector.attach(backbone, random(backbone, config), "one", 0.5, true)) {
+            assertThat(lora.isEnabled()).isTrue();
+            for (Precision precision : Precision.values()) {
+                backbone.linears().values().forEach(l -> l.setPrecision(precision));
+                pass(backbone);
+                int handles = Handles.of(backbone.manager());
+                pass(backbone);
+                assertThat(Handles.of(backbone.manager())).isEqualTo(handles);
+            }
+        }
+    }
+
+    private void pass(TinyBackbone backbone) {
+        try (NDManager batch = scope.newSubManager()) {
+            NDArray pixels = TinyBackbone.pixels(batch, 5, 2);
+            GradientMode.ON.run(() -> Autograd.backward(backbone.features(pixels).square().sum()));
         }
     }
 
