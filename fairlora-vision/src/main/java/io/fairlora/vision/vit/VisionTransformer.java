@@ -395,11 +395,7 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
                 });
     }
 
-    private NDArray pool(NDArray x) {
-        if (config.pooling() == Pooling.MEAN_NORM) {
-            return finalNorm.apply(store, mean(x), false);
-        }
-        NDArray tokens = finalNorm.apply(store, x, false);
+    private NDArray pool(NDArray tokens) {
         return switch (config.pooling()) {
             case CLS -> norm(tokens.get(":, 0"));
             case MEAN -> mean(norm(tokens));
