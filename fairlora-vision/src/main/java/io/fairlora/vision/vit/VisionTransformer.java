@@ -417,7 +417,7 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
         checkLayer(layer);
         List<LoraLinear> below = new ArrayList<>(List.of(embeddings.projection));
         layers.subList(0, layer).forEach(each -> below.addAll(each.linears()));
-        if (below.stream().anyMatch(linear -> !linear.names().isEmpty())) {
+        if (!below.stream().allMatch(LoraLinear::isPlain)) {
             return new Object();
         }
         long revisions = below.stream().mapToLong(LoraLinear::weightRevision).sum();
