@@ -1,9 +1,12 @@
-"""Writes the SHA-256 of what Pillow makes of images that a seed describes.
+"""Writes the SHA-256 of what Pillow makes of images that a seed describes, and a few of the results
+whole, to be looked at where a digest differs.
 
-Usage: pillow_resize.py > fairlora-vision/src/test/resources/io/fairlora/vision/transform/resize.csv
+Usage: pillow_resize.py OUT_DIR  (fairlora-vision/src/test/resources/io/fairlora/vision/transform)
 """
 
 import hashlib
+import sys
+from pathlib import Path
 
 from PIL import Image
 
@@ -20,25 +23,50 @@ def pixels(seed, count):
     return bytes(data)
 
 
-def main():
+def draw(state, values):
+    """The next state of the generator and an element that it picks."""
+    state = (state * 1664525 + 1013904223) & MASK
+    return state, values[(state >> 16) % len(values)]
+
+
+def cases():
+    """Sizes with a few favourites among them, then 64 cases of nothing but odd sizes."""
     sizes = [1, 2, 3, 7, 16, 31, 48, 64, 89, 109, 112, 131, 178, 200, 218, 225]
-    print("seed,width,height,to_width,to_height,interpolation,sha256")
     state = 2463534242
     for seed in range(56):
         picked = []
         for _ in range(4):
-            state = (state * 1664525 + 1013904223) & MASK
-            picked.append(sizes[(state >> 16) % len(sizes)])
+            state, size = draw(state, sizes)
+            picked.append(size)
         width, height, to_width, to_height = picked
         if seed % 7 == 0:
             to_width = width
         if seed % 7 == 1:
             to_height = height
+        yield seed, width, height, to_width, to_height
+    small, large = range(5, 120, 2), range(121, 520, 2)
+    for seed in range(56, 120):
+        # Up, down, and one of each, in turn.
+        picked = []
+        for values in [(small, small, large, large), (large, large, small, small),
+                       (small, large, large, small), (large, large, large, large)][seed // 2 % 4]:
+            state, size = draw(state, values)
+            picked.append(size)
+        yield (seed, *picked)
+
+
+def main(out):
+    rows = ["seed,width,height,to_width,to_height,interpolation,sha256"]
+    for seed, width, height, to_width, to_height in cases():
         name, filter_ = [("BILINEAR", Image.BILINEAR), ("BICUBIC", Image.BICUBIC)][seed % 2]
         image = Image.frombytes("RGB", (width, height), pixels(seed, width * height * 3))
-        out = image.resize((to_width, to_height), filter_).tobytes()
-        digest = hashlib.sha256(out).hexdigest()
-        print(f"{seed},{width},{height},{to_width},{to_height},{name},{digest}")
+        resized = image.resize((to_width, to_height), filter_)
+        digest = hashlib.sha256(resized.tobytes()).hexdigest()
+        rows.append(f"{seed},{width},{height},{to_width},{to_height},{name},{digest}")
+        if 58 <= seed < 62:
+            resized.save(out / f"resize{seed}.png")
+    (out / "resize.csv").write_text("\n".join(rows) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

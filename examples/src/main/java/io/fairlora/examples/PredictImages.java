@@ -19,6 +19,8 @@ import io.fairlora.training.LinearHead;
 import io.fairlora.training.PixelReader;
 import io.fairlora.vision.dataset.FileImages;
 import io.fairlora.vision.vit.ClassifierHead;
+import io.fairlora.vision.vit.FusedQkv;
+import io.fairlora.vision.vit.LoadOptions;
 import io.fairlora.vision.vit.VisionTransformer;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -36,7 +38,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** Classifies image files with a Hugging Face ViT, with or without a PEFT adapter. */
+/** Classifies image files with a ViT, DeiT or DINOv2, with or without a PEFT adapter. */
 @Command(
         name = "PredictImages",
         mixinStandardHelpOptions = true,
@@ -52,7 +54,10 @@ public final class PredictImages implements Callable<Integer> {
             names = "--model",
             required = true,
             paramLabel = "DIR",
-            description = "A ViT as Hugging Face saves it: config.json, model.safetensors.")
+            description = {
+                "A ViT, DeiT or DINOv2 as Hugging Face or timm saves it: config.json,",
+                "model.safetensors."
+            })
     private Path model = Path.of("");
 
     @Option(
@@ -129,8 +134,14 @@ public final class PredictImages implements Callable<Integer> {
             throw new IllegalArgumentException("--top must be at least 1, found " + top);
         }
         OutputFile.check("--json", json);
-        try (VisionTransformer vit = VisionTransformer.load(model, Device.cpu())) {
-            ClassifierHead head = head(vit);
+        LoraAdapter added = adapter == null ? null : read(adapter);
+        LoadOptions options = LoadOptions.DEFAULT;
+        try (VisionTransformer vit =
+                VisionTransformer.load(
+                        model,
+                        Device.cpu(),
+                        added == null ? options : options.withAdapter(added))) {
+            ClassifierHead head = head(vit, added);
             List<Prediction> predictions = predict(vit, head);
             predictions.forEach(prediction -> print(prediction, head.labels()));
             if (json != null) {
@@ -140,19 +151,24 @@ public final class PredictImages implements Callable<Integer> {
         }
     }
 
+    /** An adapter on timm's fused layers becomes one on the layers of this library. */
+    private static LoraAdapter read(Path directory) throws IOException {
+        LoraAdapter read = PeftFormat.read(directory);
+        return FusedQkv.isFused(read) ? FusedQkv.split(read) : read;
+    }
+
     /** Puts the adapter into the backbone and finds the classifier that goes with it. */
-    private ClassifierHead head(VisionTransformer vit) throws IOException {
+    private ClassifierHead head(VisionTransformer vit, @Nullable LoraAdapter added)
+            throws IOException {
         Optional<ClassifierHead> own = ClassifierHead.read(model);
         Path source = model;
-        if (adapter != null) {
-            LoraAdapter read = PeftFormat.read(adapter, vit);
-            if (!read.savedModules().isEmpty()) {
-                checkSaved(adapter, read);
-                own = Optional.of(savedWith(adapter, vit));
+        if (added != null && adapter != null) {
+            if (!added.savedModules().isEmpty()) {
+                own = Optional.of(savedWith(adapter, added, vit));
                 source = adapter;
             }
             // Lives as long as the backbone, which closes what it owns.
-            LoraInjector.attach(vit, read, "adapter", 1, false);
+            LoraInjector.attach(vit, added, "adapter", 1, false);
         }
         if (own.isEmpty()) {
             throw new IllegalArgumentException(
@@ -174,10 +190,10 @@ public final class PredictImages implements Callable<Integer> {
         return own.get();
     }
 
-    private static void checkSaved(Path directory, LoraAdapter read) {
+    private static void checkSaved(Path directory, LoraAdapter read, String classifier) {
         List<String> others =
                 read.savedModules().keySet().stream()
-                        .filter(name -> !name.startsWith("classifier."))
+                        .filter(name -> !name.startsWith(classifier + "."))
                         .toList();
         if (!others.isEmpty()) {
             throw new IllegalArgumentException(
@@ -189,15 +205,27 @@ public final class PredictImages implements Callable<Integer> {
     }
 
     /** An adapter of PEFT's own does not name its classes: the model's names serve if they can. */
-    private ClassifierHead savedWith(Path directory, VisionTransformer vit) throws IOException {
+    private ClassifierHead savedWith(Path directory, LoraAdapter read, VisionTransformer vit)
+            throws IOException {
+        HostTensor weight = read.savedModules().get("head.weight");
+        HostTensor bias = read.savedModules().get("head.bias");
+        if (weight != null && bias != null) {
+            checkSaved(directory, read, "head");
+            LinearHead.Weights head = new LinearHead.Weights(weight, bias);
+            return new ClassifierHead(head, names(head));
+        }
+        checkSaved(directory, read, "classifier");
         try (FairClassifier saved = FairClassifier.load(directory, vit)) {
             List<String> labels = saved.classes();
-            if (labels.equals(saved.candidate().head().numberedLabels())) {
-                List<String> names = ClassifierHead.labels(model);
-                labels = names.size() == labels.size() ? names : labels;
-            }
-            return new ClassifierHead(saved.candidate().servedHead(), labels);
+            boolean numbered = labels.equals(saved.candidate().head().numberedLabels());
+            LinearHead.Weights head = saved.candidate().servedHead();
+            return new ClassifierHead(head, numbered ? names(head) : labels);
         }
+    }
+
+    private List<String> names(LinearHead.Weights head) throws IOException {
+        List<String> names = ClassifierHead.labels(model);
+        return names.size() == head.classes() ? names : head.numberedLabels();
     }
 
     private List<Prediction> predict(VisionTransformer vit, ClassifierHead head) {

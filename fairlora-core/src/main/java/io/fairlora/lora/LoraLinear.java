@@ -301,6 +301,16 @@ public final class LoraLinear extends AbstractBlock implements BiasedLayer {
         return Collections.unmodifiableSet(new LinkedHashSet<>(adapters.keySet()));
     }
 
+    /**
+     * Whether the layer computes what its frozen weights say.
+     *
+     * @return false if it carries an adapter, its bias is replaced, or examples have adapters of
+     *     their own
+     */
+    public boolean isPlain() {
+        return adapters.isEmpty() && replacedBias == null && examples == null;
+    }
+
     private void checkFits(String name, Adapter adapter) {
         Shape a = adapter.a().getShape();
         Shape b = adapter.b().getShape();

@@ -19,6 +19,16 @@ public record Normalization(List<Double> mean, List<Double> std) {
     public static final Normalization HALF =
             new Normalization(List.of(0.5, 0.5, 0.5), List.of(0.5, 0.5, 0.5));
 
+    /** What CLIP was trained with, the default of the processors of CLIP and DINOv2. */
+    public static final Normalization CLIP =
+            new Normalization(
+                    List.of(0.48145466, 0.4578275, 0.40821073),
+                    List.of(0.26862954, 0.26130258, 0.27577711));
+
+    /** Mean and standard deviation of ImageNet, timm's default. */
+    public static final Normalization IMAGENET =
+            new Normalization(List.of(0.485, 0.456, 0.406), List.of(0.229, 0.224, 0.225));
+
     /** Checks the number of channels and that no deviation is 0. */
     public Normalization {
         mean = List.copyOf(mean);

@@ -7,6 +7,7 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Activation;
+import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
 import io.fairlora.lora.LoraLinear;
@@ -19,7 +20,8 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One pre-norm transformer layer: {@code x += O attn(LN x); x += fc2(gelu(fc1(LN x)))}.
+ * One pre-norm transformer layer: {@code x += s1 O attn(LN x); x += s2 fc2(gelu(fc1(LN x)))}, or
+ * with another feed-forward part; the scales s1 and s2 are 1 unless the model has layer scale.
  *
  * <p>Everything but its output is freed before it returns; what back-propagation needs, the engine
  * keeps by itself.
@@ -31,11 +33,14 @@ final class TransformerLayer extends AbstractBlock {
     final LoraLinear key;
     final LoraLinear value;
     final LoraLinear output;
+    final @Nullable Parameter attentionScale;
     final Norm normAfter;
     final LoraLinear intermediate;
     final LoraLinear mlpOutput;
+    final @Nullable Parameter feedForwardScale;
     private final int heads;
     private final VitConfig.Activation activation;
+    private final VitConfig.FeedForward feedForward;
 
     TransformerLayer(VitConfig config) {
         int d = config.hiddenSize();
@@ -44,9 +49,14 @@ final class TransformerLayer extends AbstractBlock {
         key = addChildBlock("key", new LoraLinear(d, d, config.qkvBias()));
         value = addChildBlock("value", new LoraLinear(d, d, config.qkvBias()));
         output = addChildBlock("output", new LoraLinear(d, d, true));
+        attentionScale = config.layerScale() ? scale("layer_scale1", d) : null;
         normAfter = addChildBlock("layernorm_after", new Norm(d, config.layerNormEps()));
-        intermediate = addChildBlock("fc1", new LoraLinear(d, config.intermediateSize(), true));
-        mlpOutput = addChildBlock("fc2", new LoraLinear(config.intermediateSize(), d, true));
+        feedForward = config.feedForward();
+        int wide = config.intermediateSize();
+        int gated = feedForward == VitConfig.FeedForward.SWIGLU ? 2 * wide : wide;
+        intermediate = addChildBlock("fc1", new LoraLinear(d, gated, true));
+        mlpOutput = addChildBlock("fc2", new LoraLinear(wide, d, true));
+        feedForwardScale = config.layerScale() ? scale("layer_scale2", d) : null;
         heads = config.heads();
         activation = config.activation();
     }
@@ -57,11 +67,24 @@ final class TransformerLayer extends AbstractBlock {
         key = addChildBlock("key", shared.key.fork());
         value = addChildBlock("value", shared.value.fork());
         output = addChildBlock("output", shared.output.fork());
+        attentionScale = shared.attentionScale;
         normAfter = addChildBlock("layernorm_after", shared.normAfter);
         intermediate = addChildBlock("fc1", shared.intermediate.fork());
         mlpOutput = addChildBlock("fc2", shared.mlpOutput.fork());
+        feedForwardScale = shared.feedForwardScale;
+        parameters.putAll(shared.parameters);
         heads = shared.heads;
         activation = shared.activation;
+        feedForward = shared.feedForward;
+    }
+
+    private Parameter scale(String name, int size) {
+        return addParameter(
+                Parameter.builder()
+                        .setName(name)
+                        .setType(Parameter.Type.GAMMA)
+                        .optShape(new Shape(size))
+                        .build());
     }
 
     TransformerLayer fork() {
@@ -91,9 +114,12 @@ final class TransformerLayer extends AbstractBlock {
         return Scope.keep(
                 () -> {
                     NDArray normed = normBefore.apply(store, x, training);
+                    NDArray mixed = attention(store, normed, training, firstOnly);
                     NDArray h =
-                            first(x, firstOnly).add(attention(store, normed, training, firstOnly));
-                    return h.add(mlp(store, normAfter.apply(store, h, training), training));
+                            first(x, firstOnly).add(scaled(store, mixed, attentionScale, training));
+                    NDArray local =
+                            feedForward(store, normAfter.apply(store, h, training), training);
+                    return h.add(scaled(store, local, feedForwardScale, training));
                 });
     }
 
@@ -101,12 +127,26 @@ final class TransformerLayer extends AbstractBlock {
         return firstOnly ? x.get(":, :1") : x;
     }
 
-    private NDArray mlp(ParameterStore store, NDArray x, boolean training) {
-        Optional<AdaptedLinear> first = intermediate.fused(store, x, training);
-        Optional<AdaptedLinear> second = mlpOutput.fused(store, x, training);
-        if (first.isPresent() && second.isPresent()) {
-            boolean tanh = activation != VitConfig.Activation.GELU;
-            return Kernels.mlp(x, first.get(), second.get(), tanh);
+    private static NDArray scaled(
+            ParameterStore store, NDArray x, @Nullable Parameter scale, boolean training) {
+        return scale == null ? x : x.mul(store.getValue(scale, x.getDevice(), training));
+    }
+
+    private NDArray feedForward(ParameterStore store, NDArray x, boolean training) {
+        if (feedForward == VitConfig.FeedForward.SWIGLU) {
+            NDArray wide = intermediate.apply(store, x, training);
+            NDList halves = wide.split(2, wide.getShape().dimension() - 1);
+            NDArray gate = halves.get(0);
+            NDArray gated = gate.mul(Activation.sigmoid(gate)).mul(halves.get(1));
+            return mlpOutput.apply(store, gated, training);
+        }
+        boolean exact = activation == VitConfig.Activation.GELU;
+        if (exact || activation == VitConfig.Activation.GELU_TANH) {
+            Optional<AdaptedLinear> first = intermediate.fused(store, x, training);
+            Optional<AdaptedLinear> second = mlpOutput.fused(store, x, training);
+            if (first.isPresent() && second.isPresent()) {
+                return Kernels.mlp(x, first.get(), second.get(), !exact);
+            }
         }
         NDArray wide = intermediate.apply(store, x, training);
         return mlpOutput.apply(store, activate(wide), training);
@@ -150,13 +190,18 @@ final class TransformerLayer extends AbstractBlock {
     }
 
     private NDArray activate(NDArray x) {
-        if (activation == VitConfig.Activation.GELU) {
-            return Activation.gelu(x);
-        }
-        // 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))
-        NDArray cubic = Scalars.multiply(x.mul(x).mul(x), 0.044715);
-        NDArray inner = Scalars.multiply(x.add(cubic), Math.sqrt(2 / Math.PI));
-        return Scalars.multiply(x, 0.5).mul(inner.tanh().add(1));
+        return switch (activation) {
+            case GELU -> Activation.gelu(x);
+            case GELU_TANH -> {
+                // 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))
+                NDArray cubic = Scalars.multiply(x.mul(x).mul(x), 0.044715);
+                NDArray inner = Scalars.multiply(x.add(cubic), Math.sqrt(2 / Math.PI));
+                yield Scalars.multiply(x, 0.5).mul(inner.tanh().add(1));
+            }
+            case QUICK_GELU -> x.mul(Activation.sigmoid(Scalars.multiply(x, 1.702)));
+            case RELU -> Activation.relu(x);
+            case SILU -> x.mul(Activation.sigmoid(x));
+        };
     }
 
     @Override
@@ -175,7 +220,7 @@ final class TransformerLayer extends AbstractBlock {
 
     @Override
     protected void initializeChildBlocks(NDManager manager, DataType dataType, Shape... shapes) {
-        Shape wide = intermediate.getOutputShapes(shapes)[0];
+        Shape wide = shapes[0].slice(0, shapes[0].dimension() - 1).add(mlpOutput.inputSize());
         getChildren()
                 .forEach(
                         child ->

@@ -18,12 +18,9 @@ import io.fairlora.lora.LoraLinear;
 import io.fairlora.ndarray.HostTensor;
 import io.fairlora.ndarray.Precision;
 import io.fairlora.ndarray.Scope;
-import io.fairlora.vision.vit.WeightNames.Part;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
@@ -31,11 +28,12 @@ import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A vision transformer (Dosovitskiy et al. 2020) as Hugging Face's {@code ViTModel} computes it,
- * frozen, with linear layers that can carry adapters.
+ * A vision transformer (Dosovitskiy et al. 2020), frozen, with linear layers that can carry
+ * adapters: ViT, DeiT or DINOv2 as Hugging Face's transformers or timm compute it.
  *
  * <p>As a DJL block it maps pixels (batch, 3, height, width), unsigned bytes or any type in 0..255,
- * to features (batch, D). Not safe for use from several threads: give each a {@link #fork()}.
+ * to features (batch, {@link #featureSize()}). Not safe for use from several threads: give each a
+ * {@link #fork()}.
  */
 public final class VisionTransformer extends AbstractBlock implements LayeredBackbone {
 
@@ -44,9 +42,7 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
     private final NDManager manager;
     private final boolean owner;
     private final WeightNames names;
-    private final Parameter clsToken;
-    private final Parameter positions;
-    private final LoraLinear patchProjection;
+    private final Embeddings embeddings;
     private final List<TransformerLayer> layers = new ArrayList<>();
     private final Norm finalNorm;
     private final Map<String, LoraLinear> linears;
@@ -68,18 +64,13 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
         this.manager = manager;
         this.names = names;
         owner = true;
-        int d = config.hiddenSize();
-        int p = config.patchSize();
-        clsToken = addParameter(parameter("cls_token", new Shape(1, 1, d)));
-        positions =
-                addParameter(
-                        parameter("position_embeddings", new Shape(1, 1 + config.patches(), d)));
-        patchProjection = addChildBlock("patch", new LoraLinear(3L * p * p, d, true));
+        embeddings = addChildBlock("embeddings", new Embeddings(config));
         for (int i = 0; i < config.layers(); i++) {
             layers.add(addChildBlock("layer" + i, new TransformerLayer(config)));
         }
-        finalNorm = addChildBlock("layernorm", new Norm(d, config.layerNormEps()));
-        linears = linearsByPath();
+        finalNorm =
+                addChildBlock("layernorm", new Norm(config.hiddenSize(), config.layerNormEps()));
+        linears = NamedWeights.linears(config, names, layers);
         store = new ParameterStore(manager, false);
         pixelScale = preprocessing.normalization().scale(manager).toType(dataType, false);
         pixelShift = preprocessing.normalization().shift(manager).toType(dataType, false);
@@ -93,14 +84,12 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
         manager = shared.manager.newSubManager();
         names = shared.names;
         owner = false;
-        clsToken = addParameter(shared.clsToken);
-        positions = addParameter(shared.positions);
-        patchProjection = addChildBlock("patch", shared.patchProjection.fork());
+        embeddings = addChildBlock("embeddings", shared.embeddings.fork());
         for (int i = 0; i < config.layers(); i++) {
             layers.add(addChildBlock("layer" + i, shared.layers.get(i).fork()));
         }
         finalNorm = addChildBlock("layernorm", shared.finalNorm);
-        linears = linearsByPath();
+        linears = NamedWeights.linears(config, names, layers);
         store = shared.store;
         pixelScale = shared.pixelScale;
         pixelShift = shared.pixelShift;
@@ -108,48 +97,50 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
         inputShapes = shared.inputShapes;
     }
 
-    private static Parameter parameter(String name, Shape shape) {
-        return Parameter.builder()
-                .setName(name)
-                .setType(Parameter.Type.OTHER)
-                .optShape(shape)
-                .build();
-    }
-
     private Shape inputShape() {
         return new Shape(1, 3, config.imageHeight(), config.imageWidth());
     }
 
-    private Map<String, LoraLinear> linearsByPath() {
-        Map<String, LoraLinear> found = new LinkedHashMap<>();
-        for (int i = 0; i < layers.size(); i++) {
-            TransformerLayer layer = layers.get(i);
-            found.put(names.layer(i, Part.QUERY), layer.query);
-            found.put(names.layer(i, Part.KEY), layer.key);
-            found.put(names.layer(i, Part.VALUE), layer.value);
-            found.put(names.layer(i, Part.OUTPUT), layer.output);
-            found.put(names.layer(i, Part.FC1), layer.intermediate);
-            found.put(names.layer(i, Part.FC2), layer.mlpOutput);
-        }
-        return Collections.unmodifiableMap(found);
-    }
-
     /**
-     * Loads a model directory of Hugging Face: {@code config.json}, {@code model.safetensors} and,
-     * if there, {@code preprocessor_config.json}.
+     * Loads a model as its files describe it; as {@link #load(Path, Device, LoadOptions)} with
+     * {@link LoadOptions#DEFAULT}.
      *
-     * <p>Reads the names of {@code ViTModel} and {@code ViTForImageClassification}, of transformers
-     * before and since 5.9. A classifier or pooler in the file is left aside.
-     *
-     * @param directory the directory
+     * @param path a directory, or a file of weights beside its {@code config.json}
      * @param device where the weights go
      * @return the model, which the caller closes
      * @throws IOException if a file is missing or malformed
      * @throws IllegalArgumentException if weights and configuration do not fit together; every
-     *     missing or mis-shaped weight is named
+     *     missing, unexpected or mis-shaped weight is named
      */
-    public static VisionTransformer load(Path directory, Device device) throws IOException {
-        return VitFiles.load(directory, device);
+    public static VisionTransformer load(Path path, Device device) throws IOException {
+        return load(path, device, LoadOptions.DEFAULT);
+    }
+
+    /**
+     * Loads a model: {@code config.json}, {@code model.safetensors} or the index of its shards
+     * ({@code model.safetensors.index.json}) and, if there, {@code preprocessor_config.json}.
+     *
+     * <p>Reads ViT, DeiT and DINOv2 of Hugging Face, with the names of transformers before and
+     * since 5.9, and timm's {@code vit}, {@code deit}, {@code deit3} and {@code flexivit}. A
+     * classifier, a pooler and a mask token in the file are left aside. The images are of the size
+     * that {@code config.json} names; those of DINOv2 of the size that {@code
+     * preprocessor_config.json} makes, as in transformers.
+     *
+     * <p>Linear layers have the names of the file, but timm's fused {@code attn.qkv} becomes {@code
+     * attn.q_proj}, {@code attn.k_proj} and {@code attn.v_proj}; {@link FusedQkv} turns PEFT's
+     * adapters on the one into adapters on the three and back.
+     *
+     * @param path a directory, or a file of weights beside its {@code config.json}
+     * @param device where the weights go
+     * @param options what is to be other than the files say
+     * @return the model, which the caller closes
+     * @throws IOException if a file is missing or malformed
+     * @throws IllegalArgumentException if weights and configuration do not fit together; every
+     *     missing, unexpected or mis-shaped weight is named
+     */
+    public static VisionTransformer load(Path path, Device device, LoadOptions options)
+            throws IOException {
+        return VitFiles.load(path, device, options);
     }
 
     /**
@@ -169,7 +160,7 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
                 new VisionTransformer(
                         config,
                         VitPreprocessing.DEFAULT,
-                        new WeightNames("", WeightNames.Layout.CLASSIC),
+                        WeightNames.of(config.family()),
                         dataType,
                         manager);
         RandomGenerator random = new SplittableRandom(seed);
@@ -259,7 +250,7 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
                             + "; use precision SINGLE");
         }
         this.precision = precision;
-        patchProjection.setPrecision(precision);
+        embeddings.projection.setPrecision(precision);
         linears.values().forEach(linear -> linear.setPrecision(precision));
     }
 
@@ -269,36 +260,7 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
      * @return an immutable map; the arrays stay this model's
      */
     public Map<String, Parameter> weights() {
-        Map<String, Parameter> found = new LinkedHashMap<>();
-        found.put(names.embeddings("cls_token"), clsToken);
-        found.put(names.embeddings("position_embeddings"), positions);
-        put(found, names.embeddings("patch_embeddings.projection"), patchProjection);
-        for (int i = 0; i < layers.size(); i++) {
-            TransformerLayer layer = layers.get(i);
-            put(found, names.layer(i, Part.NORM_BEFORE), layer.normBefore);
-            put(found, names.layer(i, Part.QUERY), layer.query);
-            put(found, names.layer(i, Part.KEY), layer.key);
-            put(found, names.layer(i, Part.VALUE), layer.value);
-            put(found, names.layer(i, Part.OUTPUT), layer.output);
-            put(found, names.layer(i, Part.NORM_AFTER), layer.normAfter);
-            put(found, names.layer(i, Part.FC1), layer.intermediate);
-            put(found, names.layer(i, Part.FC2), layer.mlpOutput);
-        }
-        put(found, names.finalNorm(), finalNorm);
-        return Collections.unmodifiableMap(found);
-    }
-
-    private static void put(Map<String, Parameter> map, String path, LoraLinear linear) {
-        map.put(path + ".weight", linear.weight());
-        Parameter bias = linear.bias();
-        if (bias != null) {
-            map.put(path + ".bias", bias);
-        }
-    }
-
-    private static void put(Map<String, Parameter> map, String path, Norm norm) {
-        map.put(path + ".weight", norm.gamma);
-        map.put(path + ".bias", norm.beta);
+        return NamedWeights.of(config, names, embeddings, layers, finalNorm);
     }
 
     WeightNames names() {
@@ -306,7 +268,9 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
     }
 
     /**
-     * Writes the model as a directory that Hugging Face's transformers reads as {@code ViTModel}.
+     * Writes the model as a directory that Hugging Face's transformers reads as {@code ViTModel},
+     * {@code DeiTModel} or {@code Dinov2Model}, or that timm reads, if it was loaded from timm's
+     * files. (Transformers itself cannot compute a DINOv2 for images that are not square.)
      *
      * @param directory the directory; made if absent
      * @param half whether weights are stored in half precision (F16) rather than single
@@ -338,9 +302,11 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
         }
         long batch = shape.get(0);
         long p = config.patchSize();
-        long rows = config.imageHeight() / p;
-        long columns = config.imageWidth() / p;
-        return pixels.toType(pixelScale.getDataType(), false)
+        long rows = config.patchRows();
+        long columns = config.patchColumns();
+        boolean whole = rows * p == shape.get(2) && columns * p == shape.get(3);
+        return (whole ? pixels : pixels.get(new NDIndex(":, :, :{}, :{}", rows * p, columns * p)))
+                .toType(pixelScale.getDataType(), false)
                 .mul(pixelScale)
                 .add(pixelShift)
                 .reshape(batch, 3, rows, p, columns, p)
@@ -355,32 +321,23 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
      * @return (batch, N, D), without the class token
      */
     public NDArray embed(NDArray patches) {
-        NDArray position = store.getValue(positions, patches.getDevice(), false);
-        return patchProjection
-                .apply(store, patches, false)
-                .add(position.get(patches.getManager(), new NDIndex(":, 1:")));
+        return embeddings.embed(store, patches, false);
     }
 
     /**
-     * Puts the class token before the given tokens and applies all layers and the final norm.
+     * Puts the class token, and the distillation token and the registers if the model has them,
+     * before the given tokens and applies all layers and the final norm. The norm is left out if
+     * the pooling is {@link Pooling#MEAN_NORM}, which applies it to the mean.
      *
      * @param tokens (batch, n, D) for any n, as {@link #embed} makes them
-     * @return (batch, 1 + n, D), the class token first
+     * @return (batch, k + n, D), those k tokens first
      */
     public NDArray encode(NDArray tokens) {
         return Scope.keep(
-                () -> finalNorm.apply(store, through(withClassToken(tokens), 0, layers()), false));
-    }
-
-    private NDArray withClassToken(NDArray tokens) {
-        NDManager scope = tokens.getManager();
-        Shape shape = tokens.getShape();
-        NDArray position = store.getValue(positions, tokens.getDevice(), false);
-        NDArray cls =
-                scope.zeros(new Shape(shape.get(0), 1, shape.get(2)), tokens.getDataType())
-                        .add(store.getValue(clsToken, tokens.getDevice(), false))
-                        .add(position.get(scope, new NDIndex(":, :1")));
-        return NDArrays.concat(new NDList(cls, tokens), 1);
+                () -> {
+                    NDArray x = through(embeddings.complete(store, tokens, false), 0, layers());
+                    return config.pooling() == Pooling.MEAN_NORM ? x : norm(x);
+                });
     }
 
     /** Applies the layers {@code from} (inclusive) to {@code to} (exclusive). */
@@ -396,9 +353,17 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
         return x;
     }
 
+    private NDArray norm(NDArray x) {
+        return finalNorm.apply(store, x, false);
+    }
+
     @Override
     public NDArray features(NDArray pixels) {
-        return Scope.keep(() -> featuresFrom(withClassToken(embed(patches(pixels))), 0));
+        return Scope.keep(() -> featuresFrom(embedded(pixels), 0));
+    }
+
+    private NDArray embedded(NDArray pixels) {
+        return embeddings.complete(store, embed(patches(pixels)), false);
     }
 
     @Override
@@ -409,7 +374,7 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
     @Override
     public NDArray hidden(NDArray pixels, int layer) {
         checkLayer(layer);
-        return Scope.keep(() -> through(withClassToken(embed(patches(pixels))), 0, layer));
+        return Scope.keep(() -> through(embedded(pixels), 0, layer));
     }
 
     @Override
@@ -417,33 +382,46 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
         checkLayer(layer);
         return Scope.keep(
                 () -> {
-                    if (config.pooling() == Pooling.MEAN) {
-                        NDArray x = through(hidden, layer, layers());
-                        return finalNorm.apply(store, x, false).get(":, 1:").mean(new int[] {1});
+                    if (config.pooling() != Pooling.CLS) {
+                        return pool(through(hidden, layer, layers()));
                     }
                     if (layer == layers()) {
-                        return finalNorm.apply(store, hidden.get(":, 0"), false);
+                        return norm(hidden.get(":, 0"));
                     }
                     // Nobody reads the last layer's other tokens.
                     NDArray x = through(hidden, layer, layers() - 1);
                     NDArray cls = layers.get(layers() - 1).applyToFirst(store, x, false);
-                    return finalNorm.apply(store, cls.get(":, 0"), false);
+                    return norm(cls.get(":, 0"));
                 });
+    }
+
+    private NDArray pool(NDArray tokens) {
+        return switch (config.pooling()) {
+            case CLS -> norm(tokens.get(":, 0"));
+            case MEAN -> mean(norm(tokens));
+            case CLS_MEAN -> {
+                NDArray normed = norm(tokens);
+                yield NDArrays.concat(new NDList(normed.get(":, 0"), mean(normed)), 1);
+            }
+            case CLS_DISTILLATION -> norm(tokens.get(":, :2")).reshape(-1, featureSize());
+            case MEAN_NORM -> norm(mean(tokens));
+        };
+    }
+
+    private NDArray mean(NDArray tokens) {
+        return tokens.get(new NDIndex(":, {}:", config.stem().tokens())).mean(new int[] {1});
     }
 
     @Override
     public Object stem(int layer) {
         checkLayer(layer);
-        long revisions = patchProjection.weightRevision();
-        for (TransformerLayer below : layers.subList(0, layer)) {
-            for (LoraLinear linear : below.linears()) {
-                if (!linear.names().isEmpty()) {
-                    return new Object();
-                }
-                revisions += linear.weightRevision();
-            }
+        List<LoraLinear> below = new ArrayList<>(List.of(embeddings.projection));
+        layers.subList(0, layer).forEach(each -> below.addAll(each.linears()));
+        if (!below.stream().allMatch(LoraLinear::isPlain)) {
+            return new Object();
         }
-        return new Stem(clsToken, layer, precision, revisions);
+        long revisions = below.stream().mapToLong(LoraLinear::weightRevision).sum();
+        return new Stem(embeddings.positions, layer, precision, revisions);
     }
 
     /** Equal where the same weights, unchanged, compute what a layer takes in. */
@@ -463,13 +441,16 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
 
     @Override
     public int featureSize() {
-        return config.hiddenSize();
+        return config.pooling().vectors() * config.hiddenSize();
     }
 
     @Override
     public InputSpec input() {
         return new InputSpec(
-                config.imageHeight(), config.imageWidth(), preprocessing.interpolation());
+                config.imageHeight(),
+                config.imageWidth(),
+                preprocessing.interpolation(),
+                preprocessing.crop());
     }
 
     @Override
@@ -504,7 +485,7 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
 
     @Override
     public Shape[] getOutputShapes(Shape[] inputs) {
-        return new Shape[] {new Shape(inputs[0].get(0), config.hiddenSize())};
+        return new Shape[] {new Shape(inputs[0].get(0), featureSize())};
     }
 
     @Override

@@ -3,63 +3,43 @@ package io.fairlora.vision.vit;
 import ai.djl.Device;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
-import ai.djl.ndarray.types.Shape;
-import ai.djl.nn.Parameter;
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.fairlora.ndarray.HostTensor;
 import io.fairlora.safetensors.Dtype;
 import io.fairlora.safetensors.SafetensorsFile;
 import io.fairlora.safetensors.SafetensorsWriter;
+import io.fairlora.vision.vit.LoadOptions.ImageSize;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
-import java.util.ArrayList;
 import java.util.HexFormat;
-import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 
-/** Model directories as Hugging Face lays them out. */
+/** Model directories as Hugging Face and timm lay them out. */
 final class VitFiles {
-
-    private static final String CONFIG = "config.json";
-    private static final String PREPROCESSOR = "preprocessor_config.json";
-    private static final String WEIGHTS = "model.safetensors";
-    private static final ObjectMapper JSON = new ObjectMapper();
 
     private VitFiles() {}
 
-    static VisionTransformer load(Path directory, Device device) throws IOException {
-        if (!Files.isDirectory(directory)) {
-            throw new NoSuchFileException(
-                    directory.toString(), null, "expected a directory with " + CONFIG);
-        }
-        VitConfig config = VitConfig.read(directory.resolve(CONFIG));
-        VitPreprocessing preprocessing = preprocessing(directory.resolve(PREPROCESSOR));
-        Path file = directory.resolve(WEIGHTS);
-        try (SafetensorsFile weights = SafetensorsFile.open(file)) {
+    static VisionTransformer load(Path path, Device device, LoadOptions options)
+            throws IOException {
+        ModelFiles files = ModelFiles.of(path);
+        try (SafetensorsFile weights = SafetensorsFile.open(files.weights())) {
+            Described described = described(files, weights, options);
+            Checkpoint checkpoint = new Checkpoint(files.weights(), weights, described.stored());
             NDManager manager = NDManager.newBaseManager(device, "PyTorch");
             try {
                 VisionTransformer vit =
                         new VisionTransformer(
-                                config,
-                                preprocessing,
-                                WeightNames.detect(weights.names()),
+                                described.wanted(),
+                                described.preprocessing(),
+                                checkpoint.names(options.prefix()),
                                 DataType.FLOAT32,
                                 manager);
-                checkFit(vit, weights, file);
-                for (Map.Entry<String, Parameter> weight : vit.weights().entrySet()) {
-                    Shape shape = weight.getValue().getShape();
-                    VisionTransformer.setWeight(
-                            weight.getValue(),
-                            weights.read(weight.getKey()).toNDArray(manager).reshape(shape));
-                }
+                checkpoint.readInto(vit, manager);
                 return vit;
             } catch (IOException | RuntimeException e) {
                 manager.close();
@@ -68,69 +48,82 @@ final class VitFiles {
         }
     }
 
-    private static VitPreprocessing preprocessing(Path file) throws IOException {
-        if (!Files.exists(file)) {
-            return VitPreprocessing.DEFAULT;
+    /** The configuration of the checkpoint, that of the model to make, and its preprocessing. */
+    private record Described(VitConfig stored, VitConfig wanted, VitPreprocessing preprocessing) {}
+
+    private static Described described(
+            ModelFiles files, SafetensorsFile weights, LoadOptions options) throws IOException {
+        VitConfig stored;
+        JsonNode timm = null;
+        if (options.config().isPresent()) {
+            stored = options.config().get();
+        } else {
+            JsonNode json = ModelFiles.json(files.config());
+            timm = TimmConfig.is(json) ? json : null;
+            stored =
+                    parsed(
+                            files.config(),
+                            TimmConfig.is(json)
+                                    ? () -> TimmConfig.parse(json, weights)
+                                    : () -> VitConfig.parse(json));
         }
+        ImageSize own = new ImageSize(stored.imageHeight(), stored.imageWidth());
+        Path file = files.preprocessor();
+        ImageProcessorConfig processor = null;
+        if (options.preprocessing().isEmpty() && timm == null && Files.exists(file)) {
+            JsonNode json = ModelFiles.json(file);
+            processor = parsed(file, () -> ImageProcessorConfig.parse(json));
+        }
+        // DINOv2 takes what its processor makes, whatever size it was trained on.
+        ImageSize usual = processor != null && stored.family().isDinov2() ? processor.size() : own;
+        ImageSize size = options.imageSize().orElse(usual);
+        VitPreprocessing preprocessing;
+        if (options.preprocessing().isPresent()) {
+            preprocessing = options.preprocessing().get();
+        } else if (timm != null) {
+            JsonNode json = timm;
+            preprocessing = parsed(files.config(), () -> TimmConfig.preprocessing(json, size));
+        } else if (processor != null) {
+            preprocessing = processor.preprocessing().scaled(processor.size(), size);
+        } else {
+            preprocessing = VitPreprocessing.DEFAULT;
+        }
+        VitConfig wanted = stored.withImageSize(size.height(), size.width());
+        return new Described(stored, wanted.withPooling(pooling(wanted, options)), preprocessing);
+    }
+
+    /** Names the file in what is said against its content. */
+    private static <T> T parsed(Path file, Supplier<T> content) {
         try {
-            JsonNode json = JSON.readTree(Files.readAllBytes(file));
-            return VitPreprocessing.parse(json);
-        } catch (JsonProcessingException e) {
-            throw new IOException(file + " is not JSON: " + e.getOriginalMessage(), e);
+            return content.get();
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException(file + ": " + e.getMessage(), e);
         }
     }
 
-    private static void checkFit(VisionTransformer vit, SafetensorsFile file, Path path) {
-        List<String> problems = new ArrayList<>();
-        vit.weights()
-                .forEach(
-                        (name, parameter) -> {
-                            Shape expected = stored(vit, name, parameter);
-                            if (!file.names().contains(name)) {
-                                problems.add(name + " is missing");
-                            } else if (!file.info(name).shape().equals(expected)) {
-                                problems.add(
-                                        name
-                                                + " has shape "
-                                                + file.info(name).shape()
-                                                + ", expected "
-                                                + expected);
-                            }
-                        });
-        if (!problems.isEmpty()) {
-            throw new IllegalArgumentException(
-                    path + " does not fit its " + CONFIG + ": " + String.join("; ", problems));
-        }
-    }
-
-    /** The shape in the file: the patch projection is stored as a convolution's weight. */
-    private static Shape stored(VisionTransformer vit, String name, Parameter parameter) {
-        if (!name.equals(vit.names().embeddings("patch_embeddings.projection.weight"))) {
-            return parameter.getShape();
-        }
-        int p = vit.config().patchSize();
-        return new Shape(vit.config().hiddenSize(), 3, p, p);
+    private static Pooling pooling(VitConfig config, LoadOptions options) {
+        boolean both = options.classifierSize().orElse(0) == 2 * config.hiddenSize();
+        return options.pooling()
+                .orElse(both && config.family().isDinov2() ? Pooling.CLS_MEAN : config.pooling());
     }
 
     static void save(VisionTransformer vit, Path directory, boolean half) throws IOException {
         Files.createDirectories(directory);
-        Map<String, HostTensor> tensors = new LinkedHashMap<>();
-        vit.weights()
-                .forEach(
-                        (name, parameter) ->
-                                tensors.put(
-                                        name,
-                                        HostTensor.copyOf(parameter.getArray())
-                                                .reshape(stored(vit, name, parameter))));
         SafetensorsWriter.write(
-                directory.resolve(WEIGHTS),
-                tensors,
+                directory.resolve(ModelFiles.WEIGHTS),
+                Checkpoint.tensors(vit),
                 Map.of("format", "pt"),
                 half ? Dtype.F16 : Dtype.F32);
-        writeJson(directory.resolve(CONFIG), vit.config().toJson());
-        writeJson(directory.resolve(PREPROCESSOR), vit.preprocessing().toJson(vit.config()));
+        if (vit.config().family() == VitFamily.TIMM) {
+            writeJson(
+                    directory.resolve(ModelFiles.CONFIG),
+                    TimmConfig.write(vit.config(), vit.preprocessing()));
+        } else {
+            writeJson(directory.resolve(ModelFiles.CONFIG), vit.config().toJson());
+            writeJson(
+                    directory.resolve(ModelFiles.PREPROCESSOR),
+                    vit.preprocessing().toJson(vit.config()));
+        }
     }
 
     private static void writeJson(Path file, JsonNode json) throws IOException {
@@ -145,7 +138,7 @@ final class VitFiles {
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("every JDK has SHA-256", e);
         }
-        sha.update(vit.config().toString().getBytes(StandardCharsets.UTF_8));
+        sha.update(vit.config().described().getBytes(StandardCharsets.UTF_8));
         sha.update(vit.preprocessing().toString().getBytes(StandardCharsets.UTF_8));
         vit.weights().values().forEach(p -> HostTensor.copyOf(p.getArray()).update(sha));
         return HexFormat.of().formatHex(sha.digest());

@@ -1,78 +1,89 @@
 package io.fairlora.vision.vit;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.fairlora.lora.CentreCrop;
 import io.fairlora.lora.Interpolation;
-import java.util.ArrayList;
-import java.util.List;
+import io.fairlora.vision.vit.LoadOptions.ImageSize;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How an image becomes the numbers that the first layer sees: resized to exactly the model's size,
- * then normalised; Hugging Face's {@code ViTImageProcessor}.
+ * or resized and cut to it, then normalised; the image processors of Hugging Face for ViT, DeiT,
+ * DINOv2 ({@code BitImageProcessor}) and CLIP, and timm's evaluation transform.
  *
  * @param interpolation how it is resized
  * @param normalization how its pixels are scaled
+ * @param crop what it is resized to before its middle is cut out, or {@code null} if it is resized
+ *     to the model's size
  */
-public record VitPreprocessing(Interpolation interpolation, Normalization normalization) {
+public record VitPreprocessing(
+        Interpolation interpolation, Normalization normalization, @Nullable CentreCrop crop) {
 
-    /** Bilinear, mean and standard deviation 0.5. */
+    /** Bilinear to the model's size, mean and standard deviation 0.5. */
     public static final VitPreprocessing DEFAULT =
             new VitPreprocessing(Interpolation.BILINEAR, Normalization.HALF);
+
+    /**
+     * A preprocessing without a cut.
+     *
+     * @param interpolation how an image is resized
+     * @param normalization how its pixels are scaled
+     */
+    public VitPreprocessing(Interpolation interpolation, Normalization normalization) {
+        this(interpolation, normalization, null);
+    }
 
     /**
      * Reads the content of {@code preprocessor_config.json}.
      *
      * @param json the JSON object
      * @return the preprocessing
-     * @throws IllegalArgumentException if it asks for a resampling that is neither bilinear nor
-     *     bicubic
+     * @throws IllegalArgumentException if it asks for something that is not supported
      */
     public static VitPreprocessing parse(JsonNode json) {
-        int resample = json.path("resample").asInt(2);
-        Interpolation interpolation =
-                switch (resample) {
-                    case 2 -> Interpolation.BILINEAR;
-                    case 3 -> Interpolation.BICUBIC;
-                    default ->
-                            throw new IllegalArgumentException(
-                                    "resample must be 2 (bilinear) or 3 (bicubic), found "
-                                            + resample);
-                };
-        if (!json.path("do_normalize").asBoolean(true)) {
-            return new VitPreprocessing(
-                    interpolation,
-                    new Normalization(List.of(0.0, 0.0, 0.0), List.of(1.0, 1.0, 1.0)));
-        }
-        return new VitPreprocessing(
-                interpolation,
-                new Normalization(
-                        numbers(json.path("image_mean"), Normalization.HALF.mean()),
-                        numbers(json.path("image_std"), Normalization.HALF.std())));
+        return ImageProcessorConfig.parse(json).preprocessing();
     }
 
-    private static List<Double> numbers(JsonNode array, List<Double> absent) {
-        if (!array.isArray()) {
-            return absent;
+    /**
+     * Reads timm's {@code pretrained_cfg}, for its evaluation transform at the size it names.
+     *
+     * @param json the JSON object, or one that has it as a field of that name
+     * @return the preprocessing
+     * @throws IllegalArgumentException if it asks for something that is not supported
+     */
+    public static VitPreprocessing parseTimm(JsonNode json) {
+        return TimmConfig.preprocessing(json);
+    }
+
+    /** The same for images of another size: what they are resized to before the cut grows alike. */
+    VitPreprocessing scaled(ImageSize from, ImageSize to) {
+        if (crop == null || from.equals(to)) {
+            return this;
         }
-        List<Double> found = new ArrayList<>();
-        array.forEach(value -> found.add(value.asDouble()));
-        return found;
+        CentreCrop changed =
+                switch (crop.resize()) {
+                    case NONE -> crop;
+                    case EXACT ->
+                            CentreCrop.ofSize(
+                                    scaled(crop.height(), from.height(), to.height()),
+                                    scaled(crop.width(), from.width(), to.width()),
+                                    crop.rounding());
+                    case SHORTEST_EDGE ->
+                            CentreCrop.ofShortestEdge(
+                                    Math.max(
+                                            scaled(crop.height(), from.height(), to.height()),
+                                            scaled(crop.width(), from.width(), to.width())),
+                                    crop.rounding());
+                };
+        return new VitPreprocessing(interpolation, normalization, changed);
+    }
+
+    private static int scaled(int length, int from, int to) {
+        return (int) ((long) length * to / from);
     }
 
     ObjectNode toJson(VitConfig config) {
-        ObjectNode json = new ObjectMapper().createObjectNode();
-        json.put("image_processor_type", "ViTImageProcessor");
-        json.put("do_resize", true);
-        json.put("do_rescale", true);
-        json.put("do_normalize", true);
-        json.put("resample", interpolation == Interpolation.BILINEAR ? 2 : 3);
-        json.put("rescale_factor", 1 / 255.0);
-        normalization.mean().forEach(json.withArray("image_mean")::add);
-        normalization.std().forEach(json.withArray("image_std")::add);
-        json.putObject("size")
-                .put("height", config.imageHeight())
-                .put("width", config.imageWidth());
-        return json;
+        return ImageProcessorConfig.write(this, config);
     }
 }

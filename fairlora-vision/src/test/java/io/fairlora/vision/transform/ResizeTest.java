@@ -11,9 +11,11 @@ import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ResizeTest {
 
@@ -28,6 +30,17 @@ class ResizeTest {
         return RgbImage.of(width, height, pixels);
     }
 
+    private static RgbImage resized(NamedCsvRecord expected) {
+        return Resize.resize(
+                noise(
+                        Integer.parseInt(expected.getField("seed")),
+                        Integer.parseInt(expected.getField("width")),
+                        Integer.parseInt(expected.getField("height"))),
+                Integer.parseInt(expected.getField("to_height")),
+                Integer.parseInt(expected.getField("to_width")),
+                Interpolation.valueOf(expected.getField("interpolation")));
+    }
+
     static List<NamedCsvRecord> cases() throws IOException, URISyntaxException {
         Path file = Path.of(ResizeTest.class.getResource("resize.csv").toURI());
         try (CsvReader<NamedCsvRecord> csv = CsvReader.builder().ofNamedCsvRecord(file)) {
@@ -38,21 +51,33 @@ class ResizeTest {
     @ParameterizedTest
     @MethodSource("cases")
     void hasTheBitsOfPillow(NamedCsvRecord expected) {
-        RgbImage image =
-                noise(
-                        Integer.parseInt(expected.getField("seed")),
-                        Integer.parseInt(expected.getField("width")),
-                        Integer.parseInt(expected.getField("height")));
-
-        RgbImage resized =
-                Resize.resize(
-                        image,
-                        Integer.parseInt(expected.getField("to_height")),
-                        Integer.parseInt(expected.getField("to_width")),
-                        Interpolation.valueOf(expected.getField("interpolation")));
+        RgbImage resized = resized(expected);
 
         assertThat(Hashing.sha256().hashBytes(resized.toByteArray()))
                 .hasToString(expected.getField("sha256"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {58, 59, 60, 61})
+    void hasThePixelsOfPillow(int seed) throws IOException, URISyntaxException {
+        Path file = Path.of(ResizeTest.class.getResource("resize" + seed + ".png").toURI());
+        RgbImage expected = ImageDecoder.AS_STORED.decode(file);
+
+        RgbImage resized = resized(cases().get(seed));
+
+        assertThat(resized.toByteArray()).isEqualTo(expected.toByteArray());
+    }
+
+    @Test
+    void covers50ImagesOfOddSizes() throws IOException, URISyntaxException {
+        assertThat(cases())
+                .filteredOn(
+                        row ->
+                                Stream.of("width", "height", "to_width", "to_height")
+                                        .allMatch(c -> Integer.parseInt(row.getField(c)) % 2 == 1))
+                .hasSizeGreaterThanOrEqualTo(50)
+                .extracting(row -> row.getField("interpolation"))
+                .contains("BILINEAR", "BICUBIC");
     }
 
     @Test

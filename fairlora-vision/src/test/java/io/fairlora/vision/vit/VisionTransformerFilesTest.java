@@ -166,7 +166,9 @@ class VisionTransformerFilesTest {
         Path config = folder.resolve("config.json");
         Files.writeString(config, "{\"model_type\": \"swin\"}");
         assertThatThrownBy(() -> VisionTransformer.load(folder, Device.cpu()))
-                .hasMessageContaining("config.json: model_type must be vit, found swin");
+                .hasMessageContaining(
+                        "config.json: model_type must be one of vit, deit, dinov2,"
+                                + " dinov2_with_registers, found swin");
         Files.writeString(config, "{");
         assertThatThrownBy(() -> VisionTransformer.load(folder, Device.cpu()))
                 .isInstanceOf(IOException.class)
