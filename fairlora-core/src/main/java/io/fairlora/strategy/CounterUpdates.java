@@ -92,7 +92,7 @@ public record CounterUpdates(
     public static final class Builder {
 
         private final Objective objective;
-        private int rounds = 6;
+        private int rounds;
         private int steps;
         private int batchSize = 32;
         private double learningRate = 3e-3;
@@ -102,9 +102,10 @@ public record CounterUpdates(
 
         private Builder(Objective objective) {
             this.objective = objective;
+            rounds = objective == Objective.ERASED_FEATURES ? 9 : 6;
             steps = objective == Objective.ASCENT ? 10 : 20;
             radius = objective == Objective.ASCENT ? 0.2 : 0.4;
-            endWithAuditor = objective == Objective.ASCENT;
+            endWithAuditor = objective != Objective.ENTROPY;
         }
 
         /**
