@@ -7,6 +7,7 @@ Usage: image_processors.py OUT_DIR
 """
 
 import hashlib
+import json
 import sys
 from pathlib import Path
 
@@ -64,10 +65,10 @@ def timm(options):
 
 
 def main(out):
-    runs = {name: (hf(*case), {k: v for k, v in case[1].items()}) for name, case in HF.items()}
-    runs.update({name: (timm(case), case) for name, case in TIMM.items()})
+    runs = {name: hf(*case) for name, case in HF.items()}
+    runs.update({name: timm(case) for name, case in TIMM.items()})
     rows = ["processor,seed,width,height,sha256"]
-    for name, (run, _) in runs.items():
+    for name, run in runs.items():
         for seed, (width, height) in enumerate(SIZES):
             image = Image.frombytes("RGB", (width, height), pixels(seed, width * height * 3))
             made = run(image)
@@ -76,6 +77,10 @@ def main(out):
             rows.append(f"{name},{seed},{width},{height},{hashlib.sha256(data.tobytes()).hexdigest()}")
             if seed == 0 and name in ("clip", "timm_0.9_bicubic"):
                 Image.fromarray(data).save(out / f"{name}.png")
+    # As the files that people have: HF's preprocessor_config.json, timm's pretrained_cfg.
+    configs = {name: json.loads(kind(**options).to_json_string()) for name, (kind, options) in HF.items()}
+    configs.update(TIMM)
+    (out / "processors.json").write_text(json.dumps(configs, indent=1) + "\n")
     (out / "processors.csv").write_text("\n".join(rows) + "\n")
 
 

@@ -78,8 +78,9 @@ public final class AdapterCombination {
      * @return an adapter that has the layers and the saved modules of all
      * @throws IllegalArgumentException if the weights do not fit the adapters, a layer has
      *     different sizes in two of them (or different ranks, where the type adds factors), an
-     *     element is not finite or is too great for single precision after the combination, two
-     *     save a module of the same name with different content, or {@link Builder#asPeft} meets a
+     *     adapter is not {@link LoraAdapter#isAdditive additive} or has biases of B, an element is
+     *     not finite or is too great for single precision after the combination, two save a module
+     *     of the same name with different content, or {@link Builder#asPeft} meets a
      *     rank-stabilised first adapter
      */
     public LoraAdapter combine(List<LoraAdapter> adapters, double... weights) {
@@ -133,6 +134,12 @@ public final class AdapterCombination {
             checkArgument(
                     adapters.get(i).isFinite(),
                     "adapter %s has elements that are not finite",
+                    i + 1);
+            adapters.get(i).requireAdditive("combined with others");
+            checkArgument(
+                    !adapters.get(i).config().loraBias(),
+                    "adapter %s has biases of B, which no combination of PEFT's carries over; use"
+                            + " AdapterMath.add",
                     i + 1);
         }
         checkArgument(

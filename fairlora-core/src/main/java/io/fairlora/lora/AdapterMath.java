@@ -2,12 +2,12 @@ package io.fairlora.lora;
 
 import static com.google.common.base.Preconditions.checkArgument;
 
-import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.DataType;
 import com.google.common.collect.ImmutableMap;
+import com.google.common.collect.Maps;
+import com.google.common.primitives.Doubles;
+import com.google.common.primitives.Floats;
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.fairlora.lora.LoraAdapter.Factors;
-import io.fairlora.ndarray.GradientMode;
 import io.fairlora.ndarray.HostTensor;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -27,8 +27,11 @@ public final class AdapterMath {
      * @param adapter the adapter
      * @param factor any finite number
      * @return an adapter with the same factors and other scales
+     * @throws IllegalArgumentException if the adapter is not {@link LoraAdapter#isAdditive
+     *     additive}
      */
     public static LoraAdapter scale(LoraAdapter adapter, double factor) {
+        adapter.requireAdditive("scaled");
         ImmutableMap.Builder<String, Factors> layers = ImmutableMap.builder();
         adapter.layers().forEach((path, f) -> layers.put(path, f.withScale(factor * f.scale())));
         return adapter.withLayers(layers.buildOrThrow());
@@ -39,6 +42,8 @@ public final class AdapterMath {
      *
      * @param adapter the adapter
      * @return an adapter with the same factors and the opposite scales
+     * @throws IllegalArgumentException if the adapter is not {@link LoraAdapter#isAdditive
+     *     additive}
      */
     public static LoraAdapter negate(LoraAdapter adapter) {
         return scale(adapter, -1);
@@ -50,8 +55,9 @@ public final class AdapterMath {
      *
      * @param adapters at least one
      * @return an adapter whose layers are those of all
-     * @throws IllegalArgumentException if there is none, a layer has different sizes in two of
-     *     them, or two of them save a module of the same name with different content
+     * @throws IllegalArgumentException if there is none, one of several is not {@link
+     *     LoraAdapter#isAdditive additive}, a layer has different sizes in two of them, only one of
+     *     two has a bias of B, or two of them save a module of the same name with different content
      */
     public static LoraAdapter add(List<LoraAdapter> adapters) {
         checkArgument(!adapters.isEmpty(), "adding adapters needs at least one");
@@ -59,7 +65,12 @@ public final class AdapterMath {
             return adapters.get(0);
         }
         Map<String, List<Factors>> byLayer = new LinkedHashMap<>();
+        boolean biased = adapters.get(0).config().loraBias();
         for (LoraAdapter adapter : adapters) {
+            adapter.requireAdditive("added to another");
+            checkArgument(
+                    adapter.config().loraBias() == biased,
+                    "an adapter whose B has a bias cannot be added to one without");
             adapter.layers()
                     .forEach(
                             (path, f) ->
@@ -112,6 +123,8 @@ public final class AdapterMath {
         boolean oneScale = parts.stream().allMatch(part -> part.scale() == first.scale());
         float[] a = new float[Math.multiplyExact(rank, in)];
         float[] b = new float[Math.multiplyExact(out, rank)];
+        double[] bias = new double[out];
+        boolean biased = false;
         int row = 0;
         for (Factors part : parts) {
             checkArgument(
@@ -130,12 +143,21 @@ public final class AdapterMath {
                     b[o * rank + row + r] = (float) (scale * part.b().get(o * part.rank() + r));
                 }
             }
+            HostTensor own = part.bias();
+            if (own != null) {
+                biased = true;
+                for (int o = 0; o < out; o++) {
+                    bias[o] += scale * own.get(o);
+                }
+            }
             row += part.rank();
         }
         return new Factors(
                 HostTensor.of(a, rank, in),
                 HostTensor.of(b, out, rank),
-                oneScale ? first.scale() : 1);
+                oneScale ? first.scale() : 1,
+                biased ? HostTensor.of(Floats.toArray(Doubles.asList(bias)), out) : null,
+                null);
     }
 
     /** A configuration that names the layers of a sum, with the greatest of their ranks. */
@@ -150,6 +172,7 @@ public final class AdapterMath {
         return LoraConfig.builder()
                 .rank(greatest.rank())
                 .alpha(scale > 0 ? scale * greatest.rank() : greatest.rank())
+                .loraBias(sum.values().stream().anyMatch(factors -> factors.bias() != null))
                 .targetModules(List.copyOf(sum.keySet()))
                 .modulesToSave(modulesToSave.toArray(new String[0]))
                 .build();
@@ -163,9 +186,11 @@ public final class AdapterMath {
      * @param adapter an adapter of finite elements
      * @param rank at least 1; a layer of lower rank keeps its own
      * @return an adapter with the same scales
-     * @throws IllegalArgumentException if the rank is below 1 or an element is not finite
+     * @throws IllegalArgumentException if the rank is below 1, the adapter is not {@link
+     *     LoraAdapter#isAdditive additive}, or an element is not finite
      */
     public static LoraAdapter refactor(LoraAdapter adapter, int rank) {
+        adapter.requireAdditive("brought to another rank");
         checkArgument(rank >= 1, "rank must be at least 1, found %s", rank);
         checkArgument(adapter.isFinite(), "the adapter has elements that are not finite");
         ImmutableMap.Builder<String, Factors> layers = ImmutableMap.builder();
@@ -178,7 +203,13 @@ public final class AdapterMath {
                         ? config.scaling() * Math.sqrt(newRank)
                         : config.scaling() * newRank;
         return new LoraAdapter(
-                config.toBuilder().rank(newRank).alpha(alpha).build(),
+                config.toBuilder()
+                        .rank(newRank)
+                        .alpha(alpha)
+                        .rankPattern(Map.of())
+                        .alphaPattern(Map.of())
+                        .initialization(Initialization.KAIMING_UNIFORM)
+                        .build(),
                 layers.buildOrThrow(),
                 adapter.savedModules(),
                 adapter.provenance());
@@ -217,7 +248,66 @@ public final class AdapterMath {
             }
         }
         return new Factors(
-                HostTensor.of(a, rank, in), HostTensor.of(b, out, rank), factors.scale());
+                HostTensor.of(a, rank, in),
+                HostTensor.of(b, out, rank),
+                factors.scale(),
+                factors.bias(),
+                null);
+    }
+
+    /**
+     * The same adapter relative to the backbone as it was loaded: of an adapter with the
+     * initialisation {@link Initialization#PISSA} or {@link Initialization#OLORA}, which is
+     * relative to W0 - s B0 A0, every layer becomes [A; A0] and [B, -B0], of twice the rank. PEFT
+     * makes the same when it saves with {@code path_initial_model_for_weight_conversion}.
+     *
+     * @param backbone the backbone that the adapter is for, without changed weights
+     * @param adapter the adapter
+     * @return an {@link LoraAdapter#isAdditive additive} adapter that computes the same; the same
+     *     adapter if it has another initialisation
+     * @throws IllegalArgumentException if the adapter has DoRA magnitudes or trained biases, which
+     *     no sum of products equals, or does not fit the backbone
+     */
+    public static LoraAdapter standalone(Backbone backbone, LoraAdapter adapter) {
+        LoraConfig config = adapter.config();
+        if (!config.initialization().changesBase()) {
+            return adapter;
+        }
+        LoraConfig plain =
+                config.toBuilder()
+                        .rank(2 * config.rank())
+                        .alpha(config.alpha() * (config.rsLora() ? Math.sqrt(2) : 2))
+                        .rankPattern(Maps.transformValues(config.rankPattern(), r -> 2 * r))
+                        .alphaPattern(
+                                Maps.transformValues(
+                                        config.alphaPattern(),
+                                        alpha -> alpha * (config.rsLora() ? Math.sqrt(2) : 2)))
+                        .initialization(Initialization.KAIMING_UNIFORM)
+                        .build();
+        checkArgument(
+                !config.dora() && adapter.biases().isEmpty(),
+                "an adapter with %s equals no sum of products",
+                config.dora() ? "DoRA magnitudes" : "trained biases of the backbone");
+        Map<String, Factors> principals =
+                InitialFactors.principals(LoraInjector.layersOf(backbone, adapter), adapter);
+        ImmutableMap.Builder<String, Factors> layers = ImmutableMap.builder();
+        principals.forEach(
+                (path, principal) ->
+                        layers.put(
+                                path,
+                                concatenate(
+                                        path, List.of(adapter.layer(path), negated(principal)))));
+        return new LoraAdapter(
+                plain, layers.buildOrThrow(), adapter.savedModules(), adapter.provenance());
+    }
+
+    private static Factors negated(Factors factors) {
+        float[] b = factors.b().toArray();
+        for (int i = 0; i < b.length; i++) {
+            b[i] = -b[i];
+        }
+        return new Factors(
+                factors.a(), HostTensor.of(b, factors.b().shape().getShape()), factors.scale());
     }
 
     private static double[][] columns(HostTensor matrix, int rows, int columns) {
@@ -253,17 +343,21 @@ public final class AdapterMath {
     }
 
     /**
-     * Adds an adapter's change to the frozen weights in place: W += scale * B A, computed in the
-     * weights' own precision. Views of the same weights change with them, and so does the
+     * Writes an adapter into the frozen weights in place, computed in the weights' own precision: W
+     * += scale * B A; with DoRA, W = m (W + scale * B A) / n; biases are replaced, and a bias of B
+     * is added to the layer's. Views of the same weights change with them, and so does the
      * backbone's digest.
      *
      * @param backbone its weights
      * @param adapter the adapter; its saved modules are left to the caller
-     * @throws IllegalArgumentException if the adapter does not fit the backbone or is not finite,
-     *     or a weight would not be finite; then no weight has changed
+     * @return what takes the adapter out again
+     * @throws IllegalArgumentException if the adapter does not fit the backbone or is not finite, a
+     *     weight would not be finite, or B has a bias and the layer has none; the layer is named,
+     *     and no weight has changed
      */
-    public static void merge(Backbone backbone, LoraAdapter adapter) {
-        change(backbone, adapter, 1);
+    @CanIgnoreReturnValue
+    public static MergedAdapter merge(Backbone backbone, LoraAdapter adapter) {
+        return MergedAdapter.merge(backbone, adapter, 1);
     }
 
     /**
@@ -272,57 +366,11 @@ public final class AdapterMath {
      *
      * @param backbone its weights
      * @param adapter the adapter that was merged
-     * @throws IllegalArgumentException as for {@link #merge}
+     * @throws IllegalArgumentException as for {@link #merge}, or if the adapter is not {@link
+     *     LoraAdapter#isAdditive additive}: then {@link MergedAdapter#unmerge} does it
      */
     public static void unmerge(Backbone backbone, LoraAdapter adapter) {
-        change(backbone, adapter, -1);
-    }
-
-    private static void change(Backbone backbone, LoraAdapter adapter, int sign) {
-        Map<String, LoraLinear> layers = LoraInjector.layersOf(backbone, adapter);
-        // All are checked before the first is changed.
-        eachDelta(
-                backbone,
-                layers,
-                adapter,
-                sign,
-                (path, weight, delta) -> {
-                    // Zero times a sum is zero unless an element is infinite or not a number.
-                    NDArray probe = delta.add(weight).mul(0).sum();
-                    checkArgument(
-                            HostTensor.copyOf(probe).isFinite(),
-                            "merging would make weights of %s infinite or not a number",
-                            path);
-                });
-        eachDelta(backbone, layers, adapter, sign, (path, weight, delta) -> weight.addi(delta));
-        layers.values().forEach(LoraLinear::weightChanged);
-    }
-
-    /** What is done with one layer's change. */
-    private interface DeltaUse {
-        void use(String path, NDArray weight, NDArray delta);
-    }
-
-    private static void eachDelta(
-            Backbone backbone,
-            Map<String, LoraLinear> layers,
-            LoraAdapter adapter,
-            int sign,
-            DeltaUse use) {
-        layers.forEach(
-                (path, layer) -> {
-                    NDArray weight = layer.weight().getArray();
-                    try (NDManager scratch = backbone.manager().newSubManager()) {
-                        GradientMode.OFF.run(
-                                () -> {
-                                    Factors factors = adapter.layer(path);
-                                    DataType type = weight.getDataType();
-                                    NDArray a = factors.a().toNDArray(scratch).toType(type, false);
-                                    NDArray b = factors.b().toNDArray(scratch).toType(type, false);
-                                    NDArray delta = b.matMul(a).mul(sign * factors.scale());
-                                    use.use(path, weight, delta);
-                                });
-                    }
-                });
+        adapter.requireAdditive("unmerged by its values alone");
+        MergedAdapter.merge(backbone, adapter, -1);
     }
 }

@@ -3,6 +3,8 @@ package io.fairlora.lora;
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.nn.Block;
+import ai.djl.nn.Parameter;
 import java.util.Map;
 
 /**
@@ -21,6 +23,38 @@ public interface Backbone extends AutoCloseable {
      * @return an immutable map in the order in which the layers are applied
      */
     Map<String, LoraLinear> linears();
+
+    /**
+     * All layers that have a bias by their path, normalisations included, for adapters that train
+     * biases everywhere ({@link TrainedBias#ALL}).
+     *
+     * @return an immutable map; empty if the backbone does not name its biases, and such adapters
+     *     are refused
+     */
+    default Map<String, BiasedLayer> biasedLayers() {
+        return Map.of();
+    }
+
+    /**
+     * The number of the backbone's own parameters.
+     *
+     * @return that of all, if the backbone is a DJL block, else that of {@link #linears}
+     */
+    default long parameterCount() {
+        long count = 0;
+        if (this instanceof Block block) {
+            for (Parameter parameter : block.getParameters().values()) {
+                count += parameter.getArray().size();
+            }
+            return count;
+        }
+        for (LoraLinear linear : linears().values()) {
+            for (Parameter parameter : linear.getParameters().values()) {
+                count += parameter.getArray().size();
+            }
+        }
+        return count;
+    }
 
     /**
      * Computes the features of a batch, under whatever adapters the layers carry.

@@ -46,7 +46,8 @@ public interface LayeredBackbone extends Backbone {
      * @param layer the layer
      * @return an object that equals another one only if both backbones make the same hidden states
      *     of the same pixels: the same weights, not {@linkplain LoraLinear#weightChanged
-     *     overwritten} meanwhile, of the same precision, without adapters below the layer
+     *     overwritten} meanwhile, of the same precision, {@linkplain LoraLinear#isPlain plain}
+     *     below the layer
      * @throws IllegalArgumentException if there is no such layer
      */
     Object stem(int layer);

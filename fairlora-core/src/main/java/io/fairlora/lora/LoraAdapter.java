@@ -10,8 +10,10 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A low-rank change to a backbone, as an immutable value in Java memory: what is trained, stored
@@ -19,23 +21,47 @@ import java.util.TreeMap;
  *
  * @param config the configuration it was made with; the layers' own ranks and scales count
  * @param layers the factors by the path of their layer
+ * @param biases trained biases of the backbone by their names, such as {@code
+ *     vit.encoder.layer.0.attention.attention.query.bias}, which replace the backbone's; none
+ *     unless {@link LoraConfig#bias} says so
  * @param savedModules tensors saved whole beside the factors, such as {@code classifier.weight}
  * @param provenance how the adapter came to be: free-form, for people and records
  */
 public record LoraAdapter(
         LoraConfig config,
         Map<String, Factors> layers,
+        Map<String, HostTensor> biases,
         Map<String, HostTensor> savedModules,
         Map<String, String> provenance) {
 
     /**
-     * The change {@code scale * B A} to one layer's weight.
+     * The change {@code scale * B A} to one layer's weight, and what its variants add.
      *
      * @param a A, of shape (r, in)
      * @param b B, of shape (out, r)
      * @param scale any finite number
+     * @param bias b_B, of shape (out), with {@link LoraConfig#loraBias}: {@code scale * b_B} is
+     *     added to the layer's output
+     * @param magnitude m, of shape (out), with {@link LoraConfig#dora}: the lengths of the rows of
+     *     the changed weight
      */
-    public record Factors(HostTensor a, HostTensor b, double scale) {
+    public record Factors(
+            HostTensor a,
+            HostTensor b,
+            double scale,
+            @Nullable HostTensor bias,
+            @Nullable HostTensor magnitude) {
+
+        /**
+         * The change {@code scale * B A} and nothing else.
+         *
+         * @param a A, of shape (r, in)
+         * @param b B, of shape (out, r)
+         * @param scale any finite number
+         */
+        public Factors(HostTensor a, HostTensor b, double scale) {
+            this(a, b, scale, null, null);
+        }
 
         /** Refuses shapes that do not belong together and a scale that is not finite. */
         public Factors {
@@ -51,6 +77,31 @@ public record LoraAdapter(
                     shapeA,
                     shapeB);
             checkArgument(Double.isFinite(scale), "scale must be finite, found %s", scale);
+            checkVector("the bias of B", bias, shapeB);
+            checkVector("the magnitude", magnitude, shapeB);
+        }
+
+        private static void checkVector(String what, @Nullable HostTensor vector, Shape shapeB) {
+            checkArgument(
+                    vector == null || vector.shape().equals(new Shape(shapeB.get(0))),
+                    "%s is %s, expected (%s)",
+                    what,
+                    vector == null ? "" : vector.shape(),
+                    shapeB.get(0));
+        }
+
+        /** All tensors by the end of their names in PEFT's files, in a fixed order. */
+        Map<String, HostTensor> tensors() {
+            Map<String, HostTensor> tensors = new LinkedHashMap<>();
+            tensors.put("lora_A.weight", a);
+            tensors.put("lora_B.weight", b);
+            if (bias != null) {
+                tensors.put("lora_B.bias", bias);
+            }
+            if (magnitude != null) {
+                tensors.put("lora_magnitude_vector", magnitude);
+            }
+            return tensors;
         }
 
         /**
@@ -87,16 +138,53 @@ public record LoraAdapter(
          * @return factors
          */
         public Factors withScale(double newScale) {
-            return new Factors(a, b, newScale);
+            return new Factors(a, b, newScale, bias, magnitude);
         }
     }
 
-    /** Copies the maps, and refuses an adapter without layers. */
+    /** Copies the maps, and refuses an adapter without layers or unlike its configuration. */
     public LoraAdapter {
         checkArgument(!layers.isEmpty(), "an adapter needs at least one layer");
         layers = ImmutableMap.copyOf(layers);
+        biases = ImmutableMap.copyOf(biases);
+        layers.forEach(
+                (path, factors) -> {
+                    checkHas(path, "magnitude", config.dora(), factors.magnitude());
+                    checkHas(path, "bias of B", config.loraBias(), factors.bias());
+                });
+        checkArgument(
+                biases.isEmpty() || config.bias() != TrainedBias.NONE,
+                "the adapter brings the biases %s, but its configuration trains none",
+                biases.keySet());
         savedModules = ImmutableMap.copyOf(savedModules);
         provenance = ImmutableMap.copyOf(provenance);
+    }
+
+    private static void checkHas(
+            String path, String what, boolean expected, @Nullable HostTensor found) {
+        checkArgument(
+                expected == (found != null),
+                "layer %s of the adapter has %s %s, its configuration asks for %s",
+                path,
+                found == null ? "no" : "a",
+                what,
+                expected ? "one" : "none");
+    }
+
+    /**
+     * An adapter without trained biases of the backbone.
+     *
+     * @param config the configuration
+     * @param layers the factors by the path of their layer
+     * @param savedModules tensors saved whole beside the factors
+     * @param provenance how the adapter came to be
+     */
+    public LoraAdapter(
+            LoraConfig config,
+            Map<String, Factors> layers,
+            Map<String, HostTensor> savedModules,
+            Map<String, String> provenance) {
+        this(config, layers, Map.of(), savedModules, provenance);
     }
 
     /**
@@ -123,6 +211,21 @@ public record LoraAdapter(
         return factors;
     }
 
+    /** All trained tensors, by the names of {@link InjectedLora#parameters} and in its order. */
+    Map<String, HostTensor> parameters() {
+        Map<String, HostTensor> parameters = new LinkedHashMap<>();
+        layers.forEach(
+                (path, factors) ->
+                        factors.tensors()
+                                .forEach(
+                                        (end, tensor) ->
+                                                parameters.put(
+                                                        path + "." + end.replace(".weight", ""),
+                                                        tensor)));
+        parameters.putAll(biases);
+        return parameters;
+    }
+
     /**
      * The same adapter with other layers.
      *
@@ -130,7 +233,7 @@ public record LoraAdapter(
      * @return an adapter
      */
     public LoraAdapter withLayers(Map<String, Factors> newLayers) {
-        return new LoraAdapter(config, newLayers, savedModules, provenance);
+        return new LoraAdapter(config, newLayers, biases, savedModules, provenance);
     }
 
     /**
@@ -140,7 +243,7 @@ public record LoraAdapter(
      * @return an adapter
      */
     public LoraAdapter withSavedModules(Map<String, HostTensor> newSavedModules) {
-        return new LoraAdapter(config, layers, newSavedModules, provenance);
+        return new LoraAdapter(config, layers, biases, newSavedModules, provenance);
     }
 
     /**
@@ -150,7 +253,33 @@ public record LoraAdapter(
      * @return an adapter
      */
     public LoraAdapter withProvenance(Map<String, String> newProvenance) {
-        return new LoraAdapter(config, layers, savedModules, newProvenance);
+        return new LoraAdapter(config, layers, biases, savedModules, newProvenance);
+    }
+
+    /**
+     * Whether the adapter is a sum of changes {@code scale * B A} (and {@code scale * b_B}), so
+     * that it may be scaled, negated and added to others. DoRA, trained biases of the backbone and
+     * factors that are relative to a part of the backbone's own weights ({@link
+     * Initialization#PISSA}, {@link Initialization#OLORA}) make it something else.
+     *
+     * @return whether it is
+     */
+    public boolean isAdditive() {
+        return !config.dora() && biases.isEmpty() && !config.initialization().changesBase();
+    }
+
+    /** Refuses what is no sum of changes, saying what was to be done with it. */
+    void requireAdditive(String done) {
+        checkArgument(
+                isAdditive(),
+                "an adapter with %s cannot be %s%s",
+                config.dora()
+                        ? "DoRA magnitudes"
+                        : biases.isEmpty()
+                                ? "the initialisation " + config.initialization()
+                                : "trained biases of the backbone",
+                done,
+                !config.dora() && biases.isEmpty() ? "; make it standalone first" : "");
     }
 
     /**
@@ -171,8 +300,10 @@ public record LoraAdapter(
      * A||_F^2), which does not depend on how a product is split into its factors.
      *
      * @return at least 0; not a number if an element is not finite
+     * @throws IllegalArgumentException if the adapter is not {@link #isAdditive additive}
      */
     public double norm() {
+        requireAdditive("measured without its backbone");
         double sum = 0;
         for (Factors factors : layers.values()) {
             sum += factors.scale() * factors.scale() * AdapterMath.squaredNorm(factors);
@@ -186,7 +317,10 @@ public record LoraAdapter(
      * @return false if any is infinite or not a number
      */
     public boolean isFinite() {
-        return layers.values().stream().allMatch(f -> f.a().isFinite() && f.b().isFinite())
+        return layers.values().stream()
+                        .flatMap(factors -> factors.tensors().values().stream())
+                        .allMatch(HostTensor::isFinite)
+                && biases.values().stream().allMatch(HostTensor::isFinite)
                 && savedModules.values().stream().allMatch(HostTensor::isFinite);
     }
 
@@ -198,7 +332,12 @@ public record LoraAdapter(
     public long byteSize() {
         long elements = 0;
         for (Factors factors : layers.values()) {
-            elements += (long) factors.a().size() + factors.b().size();
+            for (HostTensor tensor : factors.tensors().values()) {
+                elements += tensor.size();
+            }
+        }
+        for (HostTensor tensor : biases.values()) {
+            elements += tensor.size();
         }
         for (HostTensor tensor : savedModules.values()) {
             elements += tensor.size();
@@ -207,8 +346,9 @@ public record LoraAdapter(
     }
 
     /**
-     * Identifies what the adapter computes: paths, scales, factors, saved modules. How it came to
-     * be (configuration and provenance) does not enter.
+     * Identifies what the adapter computes: paths, scales, factors, biases, saved modules, and what
+     * it is relative to. How it came to be (the rest of the configuration, provenance) does not
+     * enter.
      *
      * @return 64 hexadecimal digits of SHA-256
      */
@@ -224,7 +364,13 @@ public record LoraAdapter(
                             digest.update(eight.putDouble(0, factors.scale()).array());
                             factors.a().update(digest);
                             factors.b().update(digest);
+                            update(digest, "bias of B", factors.bias());
+                            update(digest, "magnitude", factors.magnitude());
                         });
+        if (config.initialization().changesBase()) {
+            update(digest, config.initialization().name());
+        }
+        new TreeMap<>(biases).forEach((name, tensor) -> update(digest, "bias " + name, tensor));
         new TreeMap<>(savedModules)
                 .forEach(
                         (name, tensor) -> {
@@ -232,6 +378,13 @@ public record LoraAdapter(
                             tensor.update(digest);
                         });
         return HexFormat.of().formatHex(digest.digest());
+    }
+
+    private static void update(MessageDigest digest, String name, @Nullable HostTensor tensor) {
+        if (tensor != null) {
+            update(digest, name);
+            tensor.update(digest);
+        }
     }
 
     private static void update(MessageDigest digest, String text) {

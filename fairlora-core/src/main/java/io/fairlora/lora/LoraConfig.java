@@ -4,21 +4,22 @@ import static com.google.common.base.Preconditions.checkArgument;
 import static com.google.common.base.Preconditions.checkState;
 
 import com.google.common.collect.ImmutableList;
+import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.ImmutableSortedMap;
 import com.google.common.primitives.Ints;
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Which layers get an adapter, and of which kind. The names and the rules are those of PEFT's
- * {@code LoraConfig}; the defaults are rank 8, alpha 16, the attention's query and value.
+ * {@code LoraConfig}, one accessor and one setter for each of its fields; the defaults are rank 8,
+ * alpha 16, the attention's query and value.
  *
  * <pre>{@code
  * LoraConfig config = LoraConfig.builder().rank(8).alpha(16).targetModules("query", "value").build();
@@ -26,27 +27,42 @@ import org.jspecify.annotations.Nullable;
  */
 public final class LoraConfig {
 
-    private static final Pattern LAYER_INDEX = Pattern.compile(".*?\\.[^.]*\\.(\\d+)\\.");
-
     private final int rank;
     private final double alpha;
+    private final ImmutableMap<String, Integer> rankPattern;
+    private final ImmutableMap<String, Double> alphaPattern;
     private final boolean rsLora;
+    private final boolean dora;
     private final double dropout;
-    private final ImmutableList<String> targetModules;
-    private final @Nullable Pattern targetRegex;
-    private final ImmutableList<Integer> layersToTransform;
-    private final ImmutableList<String> modulesToSave;
+    private final TrainedBias bias;
+    private final boolean loraBias;
+    private final boolean fanInFanOut;
+    private final Initialization initialization;
+    private final ModuleSelection selection;
     private final ImmutableSortedMap<String, String> otherFields;
 
     private LoraConfig(Builder builder) {
         rank = builder.rank;
         alpha = builder.alpha;
+        rankPattern = builder.rankPattern;
+        alphaPattern = builder.alphaPattern;
         rsLora = builder.rsLora;
+        dora = builder.dora;
         dropout = builder.dropout;
-        targetModules = builder.targetModules;
-        targetRegex = builder.targetRegex;
-        layersToTransform = builder.layersToTransform;
-        modulesToSave = builder.modulesToSave;
+        bias = builder.bias;
+        loraBias = builder.loraBias;
+        fanInFanOut = builder.fanInFanOut;
+        initialization = builder.initialization;
+        selection =
+                new ModuleSelection(
+                        builder.targetModules,
+                        builder.targetRegex,
+                        builder.allLinear,
+                        builder.excludeModules,
+                        builder.excludeRegex,
+                        builder.layersToTransform,
+                        builder.layersPattern,
+                        builder.modulesToSave);
         otherFields = builder.otherFields;
     }
 
@@ -68,18 +84,29 @@ public final class LoraConfig {
         Builder builder = new Builder();
         builder.rank = rank;
         builder.alpha = alpha;
+        builder.rankPattern = rankPattern;
+        builder.alphaPattern = alphaPattern;
         builder.rsLora = rsLora;
+        builder.dora = dora;
         builder.dropout = dropout;
-        builder.targetModules = targetModules;
-        builder.targetRegex = targetRegex;
-        builder.layersToTransform = layersToTransform;
-        builder.modulesToSave = modulesToSave;
+        builder.bias = bias;
+        builder.loraBias = loraBias;
+        builder.fanInFanOut = fanInFanOut;
+        builder.initialization = initialization;
+        builder.targetModules = selection.names();
+        builder.targetRegex = selection.regex();
+        builder.allLinear = selection.allLinear();
+        builder.excludeModules = selection.excludedNames();
+        builder.excludeRegex = selection.excludedRegex();
+        builder.layersToTransform = selection.layers();
+        builder.layersPattern = selection.layersPatterns();
+        builder.modulesToSave = selection.modulesToSave();
         builder.otherFields = otherFields;
         return builder;
     }
 
     /**
-     * The rank of the product B A.
+     * The rank of the product B A where {@link #rankPattern} says nothing else.
      *
      * @return r, at least 1
      */
@@ -88,12 +115,31 @@ public final class LoraConfig {
     }
 
     /**
-     * The numerator of the scale.
+     * The numerator of the scale where {@link #alphaPattern} says nothing else.
      *
      * @return alpha, positive
      */
     public double alpha() {
         return alpha;
+    }
+
+    /**
+     * Ranks of single layers. A key is a regular expression that must match a layer's path from the
+     * beginning or from after a dot, and to its end; the first that does counts.
+     *
+     * @return ranks by pattern, in the order in which they are tried
+     */
+    public Map<String, Integer> rankPattern() {
+        return rankPattern;
+    }
+
+    /**
+     * Alphas of single layers, by patterns as in {@link #rankPattern}.
+     *
+     * @return alphas by pattern, in the order in which they are tried
+     */
+    public Map<String, Double> alphaPattern() {
+        return alphaPattern;
     }
 
     /**
@@ -106,6 +152,16 @@ public final class LoraConfig {
     }
 
     /**
+     * Whether an adapted weight's rows have trained lengths (DoRA, Liu et al. 2024): W' = m (W0 + s
+     * B A) / n, with m trained and n the lengths of the rows of W0 + s B A, which pass no gradient.
+     *
+     * @return whether they have
+     */
+    public boolean dora() {
+        return dora;
+    }
+
+    /**
      * The probability with which an element of an adapter's input is set to zero in training.
      *
      * @return in [0, 1)
@@ -115,22 +171,87 @@ public final class LoraConfig {
     }
 
     /**
+     * Which of the backbone's own biases are trained beside the adapter.
+     *
+     * @return {@link TrainedBias#NONE} unless set otherwise
+     */
+    public TrainedBias bias() {
+        return bias;
+    }
+
+    /**
+     * Whether B has a bias b_B: the change to the output is s (B A x + b_B).
+     *
+     * @return whether it has
+     */
+    public boolean loraBias() {
+        return loraBias;
+    }
+
+    /**
+     * Whether the model that the adapter was made on stores its weights as (in, out). The adapter
+     * itself, its file and what it computes are the same either way; the flag is kept for PEFT.
+     *
+     * @return whether it does
+     */
+    public boolean fanInFanOut() {
+        return fanInFanOut;
+    }
+
+    /**
+     * What fresh factors hold.
+     *
+     * @return {@link Initialization#KAIMING_UNIFORM} unless set otherwise
+     */
+    public Initialization initialization() {
+        return initialization;
+    }
+
+    /**
      * The names that choose layers: a layer is chosen if its path equals one of them or ends with a
      * dot and one of them.
      *
-     * @return names, empty if a regular expression chooses
+     * @return names, empty if a regular expression or {@link #allLinear} chooses
      */
     public List<String> targetModules() {
-        return targetModules;
+        return selection.names();
     }
 
     /**
      * The regular expression that must match a layer's whole path.
      *
-     * @return the expression, if names do not choose
+     * @return the expression, if one chooses
      */
     public Optional<String> targetRegex() {
-        return Optional.ofNullable(targetRegex).map(Pattern::pattern);
+        return Optional.ofNullable(selection.regex());
+    }
+
+    /**
+     * Whether all linear layers of a backbone are chosen, as by PEFT's {@code "all-linear"}.
+     *
+     * @return whether they are
+     */
+    public boolean allLinear() {
+        return selection.allLinear();
+    }
+
+    /**
+     * The names of layers that get no adapter though a target chooses them, by the rule of {@link
+     * #targetModules}.
+     *
+     * @return names, empty if there are none or a regular expression excludes
+     */
+    public List<String> excludeModules() {
+        return selection.excludedNames();
+    }
+
+    /**
+     * The regular expression for the whole path of layers that get no adapter.
+     *
+     * @return the expression, if there is one
+     */
+    public Optional<String> excludeRegex() {
+        return Optional.ofNullable(selection.excludedRegex());
     }
 
     /**
@@ -140,7 +261,17 @@ public final class LoraConfig {
      * @return indices, empty if all layers are meant
      */
     public List<Integer> layersToTransform() {
-        return layersToTransform;
+        return selection.layers();
+    }
+
+    /**
+     * Regular expressions for the part of a path before the index that {@link #layersToTransform}
+     * means, such as {@code layer}.
+     *
+     * @return expressions, tried in order; empty if any part will do
+     */
+    public List<String> layersPattern() {
+        return selection.layersPatterns();
     }
 
     /**
@@ -150,7 +281,7 @@ public final class LoraConfig {
      * @return names
      */
     public List<String> modulesToSave() {
-        return modulesToSave;
+        return selection.modulesToSave();
     }
 
     /** Fields of a file that this class has no name for, as JSON, kept for writing them back. */
@@ -159,7 +290,7 @@ public final class LoraConfig {
     }
 
     /**
-     * What B A is multiplied by.
+     * What B A is multiplied by where no pattern says otherwise.
      *
      * @return alpha / r, or alpha / sqrt(r) if {@link #rsLora()}
      */
@@ -172,82 +303,136 @@ public final class LoraConfig {
     }
 
     /**
+     * The rank of one layer.
+     *
+     * @param path the layer's path
+     * @return that of the first pattern of {@link #rankPattern} that matches, else {@link #rank}
+     * @throws IllegalArgumentException if a regular expression takes too long to tell
+     */
+    public int rankOf(String path) {
+        return first(rankPattern, path).orElse(rank);
+    }
+
+    /**
+     * The numerator of one layer's scale.
+     *
+     * @param path the layer's path
+     * @return that of the first pattern of {@link #alphaPattern} that matches, else {@link #alpha}
+     * @throws IllegalArgumentException if a regular expression takes too long to tell
+     */
+    public double alphaOf(String path) {
+        return first(alphaPattern, path).orElse(alpha);
+    }
+
+    /**
+     * What B A is multiplied by in one layer.
+     *
+     * @param path the layer's path
+     * @return the scale of its own rank and alpha
+     * @throws IllegalArgumentException if a regular expression takes too long to tell
+     */
+    public double scalingOf(String path) {
+        return scaling(rankOf(path), alphaOf(path));
+    }
+
+    private static <V> Optional<V> first(Map<String, V> values, String path) {
+        return values.entrySet().stream()
+                .filter(entry -> isMatch(entry.getKey(), path))
+                .map(Map.Entry::getValue)
+                .findFirst();
+    }
+
+    /** PEFT's rule for the keys of rank_pattern and alpha_pattern. */
+    static boolean isMatch(String pattern, String path) {
+        return Pattern.compile("(.*\\.)?(" + pattern + ")$")
+                .matcher(new BoundedText(path))
+                .lookingAt();
+    }
+
+    /** A key of one of the patterns that none of the paths match, if there is one. */
+    Optional<String> unusedPattern(Iterable<String> paths) {
+        List<String> patterns = new ArrayList<>(rankPattern.keySet());
+        patterns.addAll(alphaPattern.keySet());
+        for (String path : paths) {
+            patterns.removeIf(pattern -> isMatch(pattern, path));
+        }
+        return patterns.stream().findFirst();
+    }
+
+    /**
      * Whether a layer gets an adapter.
      *
      * @param path the layer's path, such as {@code vit.encoder.layer.0.attention.attention.query}
-     * @return whether the targets choose it and it is in no saved module
+     * @return whether the targets choose it, nothing excludes it and it is in no saved module
      * @throws IllegalArgumentException if a regular expression takes too long to tell
      */
     public boolean matches(String path) {
-        for (String module : modulesToSave) {
-            if (isInModule(path, module)) {
-                return false;
-            }
-        }
-        if (targetRegex != null) {
-            return targetRegex.matcher(new BoundedText(path)).matches();
-        }
-        return targetModules.stream().anyMatch(name -> isNamed(path, name)) && isInLayers(path);
+        return selection.matches(path);
     }
 
-    /** Whether a path equals a name or ends with it after a dot. */
-    static boolean isNamed(String path, String name) {
-        return path.equals(name) || path.endsWith("." + name);
-    }
-
-    /** Whether a name stands in a path between dots, so that the path is the module's or below. */
-    static boolean isInModule(String path, String module) {
-        return ("." + path + ".").contains("." + module + ".");
-    }
-
-    private boolean isInLayers(String path) {
-        if (layersToTransform.isEmpty()) {
-            return true;
-        }
-        Matcher index = LAYER_INDEX.matcher(path);
-        // A number too long for an int is no index of a layer.
-        return index.lookingAt()
-                && Optional.ofNullable(Ints.tryParse(index.group(1)))
-                        .filter(layersToTransform::contains)
-                        .isPresent();
+    private List<Object> values() {
+        return List.of(
+                rank,
+                alpha,
+                rankPattern,
+                ImmutableList.copyOf(rankPattern.keySet()),
+                alphaPattern,
+                ImmutableList.copyOf(alphaPattern.keySet()),
+                rsLora,
+                dora,
+                dropout,
+                bias,
+                loraBias,
+                fanInFanOut,
+                initialization,
+                selection,
+                otherFields);
     }
 
     @Override
     public boolean equals(@Nullable Object other) {
-        return other instanceof LoraConfig that
-                && rank == that.rank
-                && Double.compare(alpha, that.alpha) == 0
-                && rsLora == that.rsLora
-                && Double.compare(dropout, that.dropout) == 0
-                && targetModules.equals(that.targetModules)
-                && targetRegex().equals(that.targetRegex())
-                && layersToTransform.equals(that.layersToTransform)
-                && modulesToSave.equals(that.modulesToSave)
-                && otherFields.equals(that.otherFields);
+        return other instanceof LoraConfig that && values().equals(that.values());
     }
 
     @Override
     public int hashCode() {
-        return Objects.hash(
-                rank, alpha, rsLora, dropout, targetModules, targetRegex(), layersToTransform);
+        return values().hashCode();
     }
 
     @Override
     public String toString() {
-        return "LoraConfig{rank="
-                + rank
-                + ", alpha="
-                + alpha
-                + ", rsLora="
-                + rsLora
-                + ", dropout="
-                + dropout
-                + ", targets="
-                + targetRegex().orElseGet(targetModules::toString)
-                + (layersToTransform.isEmpty() ? "" : ", layersToTransform=" + layersToTransform)
-                + ", modulesToSave="
-                + modulesToSave
-                + "}";
+        StringBuilder text = new StringBuilder("LoraConfig{rank=").append(rank);
+        text.append(", alpha=").append(alpha);
+        text.append(", rsLora=").append(rsLora);
+        text.append(", dropout=").append(dropout);
+        text.append(", targets=").append(targets());
+        append(text, "exclude", excludeRegex().orElse(String.join(", ", excludeModules())));
+        append(text, "layersToTransform", layersToTransform());
+        append(text, "layersPattern", layersPattern());
+        append(text, "rankPattern", rankPattern);
+        append(text, "alphaPattern", alphaPattern);
+        append(text, "dora", dora ? "true" : "");
+        append(text, "bias", bias == TrainedBias.NONE ? "" : bias);
+        append(text, "loraBias", loraBias ? "true" : "");
+        append(
+                text,
+                "initialization",
+                initialization == Initialization.KAIMING_UNIFORM ? "" : initialization);
+        return text.append(", modulesToSave=").append(modulesToSave()).append("}").toString();
+    }
+
+    /** What chooses layers, for people. */
+    String targets() {
+        return allLinear()
+                ? "all-linear"
+                : targetRegex().orElseGet(() -> targetModules().toString());
+    }
+
+    private static void append(StringBuilder text, String name, Object value) {
+        String shown = value.toString();
+        if (!shown.isEmpty() && !shown.equals("[]") && !shown.equals("{}")) {
+            text.append(", ").append(name).append('=').append(shown);
+        }
     }
 
     /** Builds a configuration; every value is checked when it is set. */
@@ -255,11 +440,22 @@ public final class LoraConfig {
 
         private int rank = 8;
         private double alpha = 16;
+        private ImmutableMap<String, Integer> rankPattern = ImmutableMap.of();
+        private ImmutableMap<String, Double> alphaPattern = ImmutableMap.of();
         private boolean rsLora;
+        private boolean dora;
         private double dropout;
+        private TrainedBias bias = TrainedBias.NONE;
+        private boolean loraBias;
+        private boolean fanInFanOut;
+        private Initialization initialization = Initialization.KAIMING_UNIFORM;
         private ImmutableList<String> targetModules = ImmutableList.of("query", "value");
-        private @Nullable Pattern targetRegex;
+        private @Nullable String targetRegex;
+        private boolean allLinear;
+        private ImmutableList<String> excludeModules = ImmutableList.of();
+        private @Nullable String excludeRegex;
         private ImmutableList<Integer> layersToTransform = ImmutableList.of();
+        private ImmutableList<String> layersPattern = ImmutableList.of();
         private ImmutableList<String> modulesToSave = ImmutableList.of();
         private ImmutableSortedMap<String, String> otherFields = ImmutableSortedMap.of();
 
@@ -293,6 +489,50 @@ public final class LoraConfig {
         }
 
         /**
+         * Sets ranks of single layers; none if not called.
+         *
+         * @param ranks at least 1, by patterns as {@link LoraConfig#rankPattern} says, tried in the
+         *     order of the map
+         * @return this
+         */
+        @CanIgnoreReturnValue
+        public Builder rankPattern(Map<String, Integer> ranks) {
+            ranks.forEach(
+                    (pattern, value) -> {
+                        compile("rank pattern", pattern);
+                        checkArgument(
+                                value >= 1,
+                                "rank pattern '%s' must give at least 1, found %s",
+                                pattern,
+                                value);
+                    });
+            rankPattern = ImmutableMap.copyOf(ranks);
+            return this;
+        }
+
+        /**
+         * Sets alphas of single layers; none if not called.
+         *
+         * @param alphas positive, by patterns as {@link LoraConfig#rankPattern} says, tried in the
+         *     order of the map
+         * @return this
+         */
+        @CanIgnoreReturnValue
+        public Builder alphaPattern(Map<String, Double> alphas) {
+            alphas.forEach(
+                    (pattern, value) -> {
+                        compile("alpha pattern", pattern);
+                        checkArgument(
+                                value > 0 && Double.isFinite(value),
+                                "alpha pattern '%s' must give a positive number, found %s",
+                                pattern,
+                                value);
+                    });
+            alphaPattern = ImmutableMap.copyOf(alphas);
+            return this;
+        }
+
+        /**
          * Chooses the scale alpha / sqrt(r) instead of alpha / r.
          *
          * @param rsLora whether to
@@ -301,6 +541,18 @@ public final class LoraConfig {
         @CanIgnoreReturnValue
         public Builder rsLora(boolean rsLora) {
             this.rsLora = rsLora;
+            return this;
+        }
+
+        /**
+         * Trains the lengths of the adapted weights' rows apart from their directions.
+         *
+         * @param dora whether to
+         * @return this
+         */
+        @CanIgnoreReturnValue
+        public Builder dora(boolean dora) {
+            this.dora = dora;
             return this;
         }
 
@@ -322,8 +574,50 @@ public final class LoraConfig {
         }
 
         /**
-         * Chooses layers by the end of their path; {@code query} and {@code value} if neither this
-         * nor {@link #targetRegex} is called.
+         * Trains biases of the backbone beside the adapter; none if not called.
+         *
+         * @param bias which
+         * @return this
+         */
+        @CanIgnoreReturnValue
+        public Builder bias(TrainedBias bias) {
+            this.bias = bias;
+            return this;
+        }
+
+        /**
+         * Gives B a bias of its own.
+         *
+         * @param loraBias whether to
+         * @return this
+         */
+        @CanIgnoreReturnValue
+        public Builder loraBias(boolean loraBias) {
+            this.loraBias = loraBias;
+            return this;
+        }
+
+        @CanIgnoreReturnValue
+        Builder fanInFanOut(boolean fanInFanOut) {
+            this.fanInFanOut = fanInFanOut;
+            return this;
+        }
+
+        /**
+         * Chooses what fresh factors hold; {@link Initialization#KAIMING_UNIFORM} if not called.
+         *
+         * @param initialization which
+         * @return this
+         */
+        @CanIgnoreReturnValue
+        public Builder initialization(Initialization initialization) {
+            this.initialization = initialization;
+            return this;
+        }
+
+        /**
+         * Chooses layers by the end of their path; {@code query} and {@code value} if neither this,
+         * {@link #targetRegex} nor {@link #allLinear} is called.
          *
          * @param names at least one; each a whole path or the last parts of one
          * @return this
@@ -336,14 +630,9 @@ public final class LoraConfig {
         @CanIgnoreReturnValue
         Builder targetModules(List<String> names) {
             checkArgument(!names.isEmpty(), "targetModules needs at least one name");
-            for (String name : names) {
-                checkArgument(
-                        name.matches("[^\\s.]+(\\.[^\\s.]+)*"),
-                        "target module '%s' is not a name; for a pattern use targetRegex",
-                        name);
-            }
-            targetModules = ImmutableList.copyOf(names);
+            targetModules = names("target module", "targetRegex", names);
             targetRegex = null;
+            allLinear = false;
             return this;
         }
 
@@ -355,13 +644,48 @@ public final class LoraConfig {
          */
         @CanIgnoreReturnValue
         public Builder targetRegex(String regex) {
-            try {
-                targetRegex = Pattern.compile(regex);
-            } catch (PatternSyntaxException e) {
-                throw new IllegalArgumentException(
-                        "target regex '" + regex + "' is malformed: " + e.getDescription(), e);
-            }
+            targetRegex = compile("target regex", regex);
             targetModules = ImmutableList.of();
+            allLinear = false;
+            return this;
+        }
+
+        /**
+         * Chooses all linear layers of the backbone.
+         *
+         * @return this
+         */
+        @CanIgnoreReturnValue
+        public Builder allLinear() {
+            allLinear = true;
+            targetModules = ImmutableList.of();
+            targetRegex = null;
+            return this;
+        }
+
+        /**
+         * Excludes layers by the end of their path; none if not called.
+         *
+         * @param names each a whole path or the last parts of one
+         * @return this
+         */
+        @CanIgnoreReturnValue
+        public Builder excludeModules(String... names) {
+            excludeModules = names("excluded module", "excludeRegex", List.of(names));
+            excludeRegex = null;
+            return this;
+        }
+
+        /**
+         * Excludes layers by a regular expression.
+         *
+         * @param regex must match a layer's whole path
+         * @return this
+         */
+        @CanIgnoreReturnValue
+        public Builder excludeRegex(String regex) {
+            excludeRegex = compile("exclude regex", regex);
+            excludeModules = ImmutableList.of();
             return this;
         }
 
@@ -377,6 +701,22 @@ public final class LoraConfig {
                 checkArgument(index >= 0, "a layer's index must be at least 0, found %s", index);
             }
             layersToTransform = ImmutableList.copyOf(Ints.asList(indices));
+            return this;
+        }
+
+        /**
+         * Says what stands before the index that {@link #layersToTransform} means; any part of a
+         * path if not called.
+         *
+         * @param patterns regular expressions, tried in order
+         * @return this
+         */
+        @CanIgnoreReturnValue
+        public Builder layersPattern(String... patterns) {
+            for (String pattern : patterns) {
+                compile("layers pattern", pattern);
+            }
+            layersPattern = ImmutableList.copyOf(patterns);
             return this;
         }
 
@@ -398,17 +738,59 @@ public final class LoraConfig {
             return this;
         }
 
+        private static ImmutableList<String> names(
+                String what, String otherwise, List<String> names) {
+            for (String name : names) {
+                checkArgument(
+                        name.matches("[^\\s.]+(\\.[^\\s.]+)*"),
+                        "%s '%s' is not a name; for a pattern use %s",
+                        what,
+                        name,
+                        otherwise);
+            }
+            return ImmutableList.copyOf(names);
+        }
+
+        @CanIgnoreReturnValue
+        private static String compile(String what, String regex) {
+            try {
+                return Pattern.compile(regex).pattern();
+            } catch (PatternSyntaxException e) {
+                throw new IllegalArgumentException(
+                        what + " '" + regex + "' is malformed: " + e.getDescription(), e);
+            }
+        }
+
         /**
          * Makes the configuration.
          *
          * @return the configuration
-         * @throws IllegalStateException if a regular expression and {@link #layersToTransform} are
-         *     both set
+         * @throws IllegalStateException if values exclude each other, as PEFT has it: {@link
+         *     #layersToTransform} with targets that are no names, {@link #layersPattern} without
+         *     it, {@link #loraBias} with {@link #dora} or an initialisation that sets B, or {@link
+         *     Initialization#ORTHOGONAL} with an odd rank
          */
         public LoraConfig build() {
             checkState(
-                    targetRegex == null || layersToTransform.isEmpty(),
+                    layersToTransform.isEmpty() || !targetModules.isEmpty(),
                     "layersToTransform restricts names; write the layers into the target regex");
+            checkState(
+                    layersPattern.isEmpty() || !layersToTransform.isEmpty(),
+                    "layersPattern says where the index of layersToTransform stands, which is not"
+                            + " set");
+            checkState(!loraBias || !dora, "loraBias and dora exclude each other, as in PEFT");
+            checkState(
+                    !loraBias
+                            || initialization == Initialization.KAIMING_UNIFORM
+                            || initialization == Initialization.RANDOM,
+                    "loraBias goes with the initialisations KAIMING_UNIFORM and RANDOM, found %s",
+                    initialization);
+            if (initialization == Initialization.ORTHOGONAL) {
+                checkState(
+                        rank % 2 == 0 && rankPattern.values().stream().allMatch(r -> r % 2 == 0),
+                        "the initialisation ORTHOGONAL needs an even rank, found %s",
+                        rankPattern.isEmpty() ? rank : rank + " and " + rankPattern);
+            }
             return new LoraConfig(this);
         }
     }

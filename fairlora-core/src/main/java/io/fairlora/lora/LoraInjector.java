@@ -2,12 +2,13 @@ package io.fairlora.lora;
 
 import static com.google.common.base.Preconditions.checkArgument;
 
-import com.google.common.collect.ImmutableMap;
+import ai.djl.nn.Parameter;
 import io.fairlora.ndarray.HostTensor;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SplittableRandom;
 
 /** Puts adapters into the linear layers of a backbone. */
@@ -19,25 +20,31 @@ public final class LoraInjector {
 
     /**
      * Puts fresh trainable adapters into the layers that a configuration chooses. They change no
-     * output yet: B is zero. A is uniform in +-1/sqrt(in), PEFT's default (Kaiming-uniform with a =
-     * sqrt(5)). The arrays have the type of the layers' weights.
+     * output yet, unless the initialisation is {@link Initialization#RANDOM}. The arrays have the
+     * type of the layers' weights.
      *
      * @param backbone its layers
      * @param config which layers, and the rank
      * @param name a name not in use in these layers
-     * @param seed decides the values of A
+     * @param seed decides the random values
      * @return the adapter in its place, which the caller closes before the backbone
-     * @throws IllegalArgumentException if the configuration chooses no layer, one of its names
-     *     chooses none, or the name is taken
+     * @throws IllegalArgumentException if the configuration chooses no layer, one of its names or
+     *     patterns fits none, its initialisation does not suit a layer, the name is taken, or
+     *     another adapter has replaced a bias that this one trains
      */
     public static InjectedLora inject(
             Backbone backbone, LoraConfig config, String name, long seed) {
         Map<String, LoraLinear> chosen = choose(backbone, config);
-        SplittableRandom random = new SplittableRandom(seed);
-        ImmutableMap.Builder<String, LoraAdapter.Factors> layers = ImmutableMap.builder();
-        chosen.forEach((path, layer) -> layers.put(path, fresh(layer, config, random.split())));
-        LoraAdapter adapter = LoraAdapter.of(config, layers.buildOrThrow());
-        return InjectedLora.put(backbone.manager(), chosen, adapter, checkName(name), 1, true);
+        Map<String, BiasedLayer> biased = AdapterBiases.chosen(backbone, chosen, config);
+        Map<String, Parameter> biases = new LinkedHashMap<>();
+        biased.forEach((bias, layer) -> biases.put(bias, AdapterBiases.frozen(layer)));
+        LoraAdapter adapter = InitialFactors.of(chosen, biases, config, new SplittableRandom(seed));
+        Map<String, LoraAdapter.Factors> principals =
+                config.initialization().changesBase() ? adapter.layers() : Map.of();
+        InjectedLora injected =
+                InjectedLora.load(
+                        backbone, chosen, biased, principals, adapter, checkName(name), 1, true);
+        return enabled(injected);
     }
 
     /**
@@ -47,18 +54,43 @@ public final class LoraInjector {
      * @param backbone its layers
      * @param adapter the adapter
      * @param name a name not in use in these layers
-     * @param factor what the adapter's scales are multiplied by; -1 subtracts it
+     * @param factor what the adapter's change is multiplied by; -1 subtracts it
      * @param trainable whether the arrays receive gradients
      * @return the adapter in its place, which the caller closes before the backbone
      * @throws IllegalArgumentException if the backbone lacks a layer of the adapter, a shape does
-     *     not fit, an element is not finite, or the name is taken
+     *     not fit, an element is not finite, the name is taken, or another adapter has replaced a
+     *     bias that this one brings
      */
     public static InjectedLora attach(
             Backbone backbone, LoraAdapter adapter, String name, double factor, boolean trainable) {
         checkArgument(Double.isFinite(factor), "factor must be finite, found %s", factor);
+        return enabled(load(backbone, adapter, name, factor, trainable));
+    }
+
+    private static InjectedLora enabled(InjectedLora injected) {
+        try {
+            injected.setEnabled(true);
+            return injected;
+        } catch (RuntimeException e) {
+            injected.close();
+            throw e;
+        }
+    }
+
+    /** Brings an adapter beside its layers, which do not apply it yet. */
+    static InjectedLora load(
+            Backbone backbone, LoraAdapter adapter, String name, double factor, boolean trainable) {
+        checkName(name);
         Map<String, LoraLinear> layers = layersOf(backbone, adapter);
-        return InjectedLora.put(
-                backbone.manager(), layers, adapter, checkName(name), factor, trainable);
+        return InjectedLora.load(
+                backbone,
+                layers,
+                AdapterBiases.chosen(backbone, layers, adapter.config()),
+                InitialFactors.principals(layers, adapter),
+                adapter,
+                name,
+                factor,
+                trainable);
     }
 
     /** The layers that an adapter names, in its order, once it has been found to fit them. */
@@ -78,6 +110,7 @@ public final class LoraInjector {
                             checkFits(path, factors, layer);
                             layers.put(path, layer);
                         });
+        AdapterBiases.check(adapter, AdapterBiases.chosen(backbone, layers, adapter.config()));
         return layers;
     }
 
@@ -92,7 +125,7 @@ public final class LoraInjector {
                 layer.inputSize(),
                 layer.outputSize());
         checkArgument(
-                factors.a().isFinite() && factors.b().isFinite(),
+                factors.tensors().values().stream().allMatch(HostTensor::isFinite),
                 "layer %s of the adapter has elements that are not finite",
                 path);
     }
@@ -102,7 +135,8 @@ public final class LoraInjector {
         Map<String, LoraLinear> linears = backbone.linears();
         for (String target : config.targetModules()) {
             checkArgument(
-                    linears.keySet().stream().anyMatch(path -> LoraConfig.isNamed(path, target)),
+                    linears.keySet().stream()
+                            .anyMatch(path -> ModuleSelection.isNamed(path, target)),
                     "target module '%s' matches no linear layer of the backbone, nearest are %s",
                     target,
                     nearest(linears.keySet(), target));
@@ -118,26 +152,18 @@ public final class LoraInjector {
                 !chosen.isEmpty(),
                 "%s chooses no linear layer of the backbone, nearest are %s",
                 config,
-                nearest(
-                        linears.keySet(),
-                        config.targetRegex().orElseGet(() -> config.targetModules().get(0))));
+                nearest(linears.keySet(), wanted(config)));
+        Optional<String> unused = config.unusedPattern(chosen.keySet());
+        checkArgument(
+                unused.isEmpty(),
+                "no adapted layer matches '%s' of rankPattern or alphaPattern, nearest are %s",
+                unused.orElse(""),
+                nearest(chosen.keySet(), unused.orElse("")));
         return chosen;
     }
 
-    private static LoraAdapter.Factors fresh(
-            LoraLinear layer, LoraConfig config, SplittableRandom random) {
-        int rank = config.rank();
-        int in = (int) layer.inputSize();
-        int out = (int) layer.outputSize();
-        double bound = 1 / Math.sqrt(in);
-        float[] a = new float[rank * in];
-        for (int i = 0; i < a.length; i++) {
-            a[i] = (float) ((2 * random.nextDouble() - 1) * bound);
-        }
-        return new LoraAdapter.Factors(
-                HostTensor.of(a, rank, in),
-                HostTensor.of(new float[out * rank], out, rank),
-                config.scaling());
+    private static String wanted(LoraConfig config) {
+        return config.targetModules().isEmpty() ? config.targets() : config.targetModules().get(0);
     }
 
     private static String checkName(String name) {

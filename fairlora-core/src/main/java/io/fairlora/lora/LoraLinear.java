@@ -1,6 +1,7 @@
 package io.fairlora.lora;
 
 import static com.google.common.base.Preconditions.checkArgument;
+import static com.google.common.base.Preconditions.checkState;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDArrays;
@@ -10,22 +11,18 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Parameter;
-import ai.djl.nn.core.Linear;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
 import io.fairlora.ndarray.AdaptedLinear;
 import io.fairlora.ndarray.FrozenLinear;
 import io.fairlora.ndarray.Kernels;
 import io.fairlora.ndarray.Precision;
-import io.fairlora.ndarray.Scalars;
 import java.util.Collections;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,51 +30,64 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>y = x W0^T + b + sum over adapters i of scale_i (x A_i^T) B_i^T</pre>
  *
- * with W0 (out, in), A_i (r_i, in), B_i (out, r_i). A scale may be negative. Without adapters it is
- * a plain linear layer. Only the adapters' arrays can receive gradients, and the product B A is
- * never formed.
+ * with W0 (out, in), A_i (r_i, in), B_i (out, r_i), and what {@link Adapter} adds to it. A scale
+ * may be negative. Without adapters it is a plain linear layer. Only the adapters' arrays can
+ * receive gradients, and the product B A is never formed.
  *
  * <p>Input {@code (..., in)}, output {@code (..., out)}. Not safe for use from several threads
  * while adapters are added or removed.
  */
-public final class LoraLinear extends AbstractBlock {
+public final class LoraLinear extends AbstractBlock implements BiasedLayer {
 
     private final long inputSize;
     private final long outputSize;
     private final Parameter weight;
     private final @Nullable Parameter bias;
     private final RoundedWeight rounded;
-    private final Map<String, Adapter> adapters = new LinkedHashMap<>();
-    private final Map<String, Dropout> dropouts = new HashMap<>();
+    private final Map<String, LayerAdapter> adapters = new LinkedHashMap<>();
+    private @Nullable NDArray replacedBias;
+    private @Nullable ExampleAdapters examples;
     private Precision precision = Precision.SINGLE;
 
     /**
-     * One adapter in this layer; the arrays stay the caller's.
+     * One adapter in this layer; the arrays stay the caller's. With a magnitude m the layer
+     * computes {@code y = x W'^T + b} with {@code W' = m (W + s B A) / n} and n the lengths of the
+     * rows of {@code W + s B A}, through which no gradient passes.
      *
      * @param a A, of shape (r, in)
      * @param b B, of shape (out, r)
-     * @param scale what B A is multiplied by
+     * @param scale s, what B A is multiplied by
+     * @param bias b_B, of shape (out), if s b_B is added to the output
+     * @param magnitude m, of shape (out), if the weight's rows have lengths of their own
+     * @param residual what W is relative to W0, if it is not W0
      */
-    public record Adapter(NDArray a, NDArray b, double scale) {}
+    public record Adapter(
+            NDArray a,
+            NDArray b,
+            double scale,
+            @Nullable NDArray bias,
+            @Nullable NDArray magnitude,
+            @Nullable Residual residual) {
 
-    /** What decides which elements of an adapter's input are dropped. */
-    private record Dropout(double probability, SplittableRandom random) {
-
-        /** Sets elements to zero and divides the others by the probability of being kept. */
-        NDArray apply(NDArray x) {
-            float[] mask = new float[Math.toIntExact(x.size())];
-            float kept = (float) (1 / (1 - probability));
-            for (int i = 0; i < mask.length; i++) {
-                mask[i] = random.nextDouble() < probability ? 0 : kept;
-            }
-            NDArray factors =
-                    Scalars.owned(
-                            x.getManager()
-                                    .create(mask, x.getShape())
-                                    .toType(x.getDataType(), false));
-            return x.mul(factors);
+        /**
+         * A product and nothing else.
+         *
+         * @param a A, of shape (r, in)
+         * @param b B, of shape (out, r)
+         * @param scale what B A is multiplied by
+         */
+        public Adapter(NDArray a, NDArray b, double scale) {
+            this(a, b, scale, null, null, null);
         }
     }
+
+    /**
+     * What an adapter's initialisation did to the base: W = W0 + C A0.
+     *
+     * @param a A0, of shape (r, in)
+     * @param c C, of shape (out, r)
+     */
+    public record Residual(NDArray a, NDArray c) {}
 
     /**
      * A layer whose weights are still to be set.
@@ -120,6 +130,20 @@ public final class LoraLinear extends AbstractBlock {
         parameters.putAll(shared.parameters);
     }
 
+    /** A layer over parameters of a layer of another kind, which have their values. */
+    static LoraLinear over(Parameter weight, @Nullable Parameter bias) {
+        return new LoraLinear(weight, bias);
+    }
+
+    @SuppressWarnings("this-escape")
+    private LoraLinear(Parameter weight, @Nullable Parameter bias) {
+        outputSize = weight.getArray().getShape().get(0);
+        inputSize = weight.getArray().getShape().get(1);
+        rounded = new RoundedWeight();
+        this.weight = addParameter(weight);
+        this.bias = bias == null ? null : addParameter(bias);
+    }
+
     /**
      * A layer over the same frozen weights, of the same precision, with adapters of its own.
      *
@@ -156,13 +180,24 @@ public final class LoraLinear extends AbstractBlock {
         return weight;
     }
 
-    /**
-     * The frozen bias.
-     *
-     * @return a parameter of shape (out), or {@code null} if the layer has none
-     */
+    @Override
     public @Nullable Parameter bias() {
         return bias;
+    }
+
+    @Override
+    public void replaceBias(@Nullable NDArray replacement) {
+        if (replacement != null) {
+            checkArgument(bias != null, "the layer has no bias to replace");
+            checkArgument(
+                    replacedBias == null, "the bias is already replaced by that of an adapter");
+            checkArgument(
+                    replacement.getShape().equals(new Shape(outputSize)),
+                    "the bias is %s, expected (%s)",
+                    replacement.getShape(),
+                    outputSize);
+        }
+        replacedBias = replacement;
     }
 
     /**
@@ -213,22 +248,23 @@ public final class LoraLinear extends AbstractBlock {
      * @throws IllegalArgumentException if the name is taken or a shape does not fit
      */
     public void addAdapter(String name, Adapter adapter) {
+        place(name, new LayerAdapter(adapter, 1));
+    }
+
+    void place(String name, LayerAdapter adapter) {
         checkArgument(!adapters.containsKey(name), "adapter %s is already in this layer", name);
-        checkFits(name, adapter);
+        checkFits(name, adapter.adapter());
         adapters.put(name, adapter);
     }
 
     /**
-     * Changes what an adapter's product is multiplied by.
+     * Takes an adapter out of the layer.
      *
-     * @param name an adapter in this layer
-     * @param scale any finite number
-     * @throws IllegalArgumentException if there is no such adapter
+     * @param name the adapter
+     * @return whether it was there
      */
-    public void setScale(String name, double scale) {
-        Adapter adapter = adapters.get(name);
-        checkArgument(adapter != null, "no adapter %s in this layer, found %s", name, names());
-        adapters.put(name, new Adapter(adapter.a(), adapter.b(), scale));
+    public boolean removeAdapter(String name) {
+        return adapters.remove(name) != null;
     }
 
     /**
@@ -242,28 +278,18 @@ public final class LoraLinear extends AbstractBlock {
      *     its range
      */
     public void setDropout(String name, double probability, long seed) {
-        checkArgument(
-                adapters.containsKey(name), "no adapter %s in this layer, found %s", name, names());
+        LayerAdapter adapter = adapters.get(name);
+        checkArgument(adapter != null, "no adapter %s in this layer, found %s", name, names());
         checkArgument(
                 probability >= 0 && probability < 1,
                 "the probability must be at least 0 and below 1, found %s",
                 probability);
-        if (probability == 0) {
-            dropouts.remove(name);
-        } else {
-            dropouts.put(name, new Dropout(probability, new SplittableRandom(seed)));
-        }
+        adapter.setDropout(probability, seed);
     }
 
-    /**
-     * Takes an adapter out of the layer.
-     *
-     * @param name the adapter
-     * @return whether it was there
-     */
-    public boolean removeAdapter(String name) {
-        dropouts.remove(name);
-        return adapters.remove(name) != null;
+    /** Applies one adapter an example, and none of the layer's own, until set to {@code null}. */
+    void setExamples(@Nullable ExampleAdapters examples) {
+        this.examples = examples;
     }
 
     /**
@@ -273,6 +299,16 @@ public final class LoraLinear extends AbstractBlock {
      */
     public Set<String> names() {
         return Collections.unmodifiableSet(new LinkedHashSet<>(adapters.keySet()));
+    }
+
+    /**
+     * Whether the layer computes what its frozen weights say.
+     *
+     * @return false if it carries an adapter, its bias is replaced, or examples have adapters of
+     *     their own
+     */
+    public boolean isPlain() {
+        return adapters.isEmpty() && replacedBias == null && examples == null;
     }
 
     private void checkFits(String name, Adapter adapter) {
@@ -290,6 +326,18 @@ public final class LoraLinear extends AbstractBlock {
                 b,
                 inputSize,
                 outputSize);
+        checkVector(name, "bias", adapter.bias());
+        checkVector(name, "magnitude", adapter.magnitude());
+    }
+
+    private void checkVector(String name, String what, @Nullable NDArray vector) {
+        checkArgument(
+                vector == null || vector.getShape().equals(new Shape(outputSize)),
+                "adapter %s has the %s %s, expected (%s)",
+                name,
+                what,
+                vector == null ? "" : vector.getShape(),
+                outputSize);
     }
 
     /**
@@ -305,27 +353,81 @@ public final class LoraLinear extends AbstractBlock {
         if (fused.isPresent()) {
             return Kernels.linear(x, fused.get());
         }
-        NDArray y = base(store, x, training);
-        for (Map.Entry<String, Adapter> entry : adapters.entrySet()) {
-            Adapter adapter = entry.getValue();
-            Dropout dropout = dropouts.get(entry.getKey());
-            NDArray input = dropout == null ? x : dropout.apply(x);
-            NDArray low = Linear.linear(input, adapter.a()).singletonOrThrow();
-            if (adapter.scale() != 1.0) {
-                low = Scalars.multiply(low, adapter.scale());
-            }
-            y = y.add(Linear.linear(low, adapter.b()).singletonOrThrow());
+        NDArray w = store.getValue(weight, x.getDevice(), training);
+        NDArray frozenBias = bias == null ? null : store.getValue(bias, x.getDevice(), training);
+        if (examples != null) {
+            NDArray product = product(x, w, frozenBias);
+            return examples.apply(x, product, frozenBias);
+        }
+        NDArray c = replacedBias == null ? frozenBias : replacedBias;
+        NDArray y = base(x, w, frozenBias, c);
+        for (LayerAdapter adapter : adapters.values()) {
+            y = adapter.addTo(y, x, w, c, input -> product(input, w, frozenBias));
         }
         return y;
     }
 
-    private NDArray base(ParameterStore store, NDArray x, boolean training) {
-        NDArray w = store.getValue(weight, x.getDevice(), training);
-        NDArray c = bias == null ? null : store.getValue(bias, x.getDevice(), training);
-        if (precision == Precision.SINGLE || requiresGradient(w, c)) {
+    /** x W0^T + c. */
+    private NDArray base(NDArray x, NDArray w, @Nullable NDArray frozen, @Nullable NDArray c) {
+        if (precision == Precision.SINGLE || requiresGradient(w, frozen)) {
             return Kernels.linear(x, w, c, precision);
         }
-        return Kernels.linear(x, AdaptedLinear.plain(rounded.get(w, c)));
+        NDArray y = Kernels.linear(x, AdaptedLinear.plain(rounded.get(w, frozen)));
+        return c == frozen || c == null || frozen == null
+                ? y
+                : y.add(LayerAdapter.owned(c.sub(frozen), x));
+    }
+
+    /** x W0^T. */
+    private NDArray product(NDArray x, NDArray w, @Nullable NDArray frozen) {
+        if (precision == Precision.SINGLE || requiresGradient(w, frozen)) {
+            return Kernels.linear(x, w, null, precision);
+        }
+        NDArray y = Kernels.linear(x, AdaptedLinear.plain(rounded.get(w, frozen)));
+        return frozen == null ? y : y.sub(frozen);
+    }
+
+    /**
+     * The weight that the layer and its adapters amount to, for a block that multiplies by itself.
+     *
+     * @param path the layer's path, for messages
+     * @param w W0 on the device of the pass
+     * @param owner the owner of what is made
+     * @throws IllegalStateException if an adapter does what no weight and bias can
+     */
+    NDArray adaptedWeight(String path, NDArray w, NDManager owner) {
+        checkState(
+                examples == null,
+                "layer %s is of a foreign block, in which examples cannot have adapters of their"
+                        + " own",
+                path);
+        NDArray adapted = w;
+        for (Map.Entry<String, LayerAdapter> entry : adapters.entrySet()) {
+            LayerAdapter adapter = entry.getValue();
+            checkState(
+                    !adapter.dropsInput(),
+                    "layer %s is of a foreign block, in which the input of adapter %s cannot be"
+                            + " dropped; train it without dropout",
+                    path,
+                    entry.getKey());
+            checkState(
+                    bias != null || adapter.adapter().bias() == null,
+                    "layer %s is of a foreign block and has no bias, to which that of adapter %s"
+                            + " could be added",
+                    path,
+                    entry.getKey());
+            adapted = adapter.addToWeight(adapted, w, owner);
+        }
+        return adapted;
+    }
+
+    /** The bias that the layer and its adapters amount to. */
+    NDArray adaptedBias(NDArray frozen, NDManager owner) {
+        NDArray adapted = replacedBias == null ? frozen : replacedBias;
+        for (LayerAdapter adapter : adapters.values()) {
+            adapted = adapter.addToBias(adapted, owner);
+        }
+        return adapted;
     }
 
     private boolean requiresGradient(NDArray w, @Nullable NDArray c) {
@@ -345,12 +447,16 @@ public final class LoraLinear extends AbstractBlock {
      * @param x what the layer is going to be applied to; its manager owns what is made
      * @param training passed to the store
      * @return the layer, or nothing if its precision is {@code SINGLE}, its own weight or bias
-     *     requires gradients, or an adapter has dropout
+     *     requires gradients or is replaced, examples have adapters of their own, or an adapter is
+     *     more than a product: has dropout, a bias or a magnitude
      * @throws IllegalArgumentException if the precision is {@code BF16} and the weight is not of
      *     type {@code FLOAT32}
      */
     public Optional<AdaptedLinear> fused(ParameterStore store, NDArray x, boolean training) {
-        if (precision == Precision.SINGLE || !dropouts.isEmpty()) {
+        if (precision == Precision.SINGLE
+                || examples != null
+                || replacedBias != null
+                || !adapters.values().stream().allMatch(LayerAdapter::isLowRank)) {
             return Optional.empty();
         }
         NDArray w = store.getValue(weight, x.getDevice(), training);
@@ -362,29 +468,19 @@ public final class LoraLinear extends AbstractBlock {
         if (adapters.isEmpty()) {
             return Optional.of(AdaptedLinear.plain(frozen));
         }
-        NDList down = new NDList(adapters.size());
-        NDList up = new NDList(adapters.size());
-        for (Adapter adapter : adapters.values()) {
-            down.add(adapter.a());
-            up.add(
-                    adapter.scale() == 1.0
-                            ? adapter.b()
-                            : owned(Scalars.multiply(adapter.b(), adapter.scale()), x));
+        NDList down = new NDList();
+        NDList up = new NDList();
+        for (LayerAdapter adapter : adapters.values()) {
+            adapter.addFactors(down, up, x);
         }
-        if (adapters.size() == 1) {
+        if (down.size() == 1) {
             return Optional.of(new AdaptedLinear(frozen, down.get(0), up.get(0)));
         }
         return Optional.of(
                 new AdaptedLinear(
                         frozen,
-                        owned(NDArrays.concat(down, 0), x),
-                        owned(NDArrays.concat(up, 1), x)));
-    }
-
-    /** Moves what an operation on an adapter made from the adapter's manager to that of x. */
-    private static NDArray owned(NDArray result, NDArray x) {
-        result.attach(x.getManager());
-        return result;
+                        LayerAdapter.owned(NDArrays.concat(down, 0), x),
+                        LayerAdapter.owned(NDArrays.concat(up, 1), x)));
     }
 
     @Override

@@ -60,7 +60,9 @@ public record ModelCard(String baseModel, String section) {
         row(
                 text,
                 "target modules",
-                config.targetRegex().orElseGet(() -> String.join(", ", config.targetModules())));
+                config.targetModules().isEmpty()
+                        ? config.targets()
+                        : String.join(", ", config.targetModules()));
         row(text, "saved modules", String.join(", ", adapter.savedModules().keySet()));
         row(text, "type", dtype.name());
         if (dtype == Dtype.F32) {

@@ -13,6 +13,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.google.common.collect.ImmutableBiMap;
 import com.google.common.collect.ImmutableSet;
 import com.google.common.primitives.Ints;
 import java.io.IOException;
@@ -22,21 +23,16 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.regex.Pattern;
-import java.util.regex.PatternSyntaxException;
-import org.jspecify.annotations.Nullable;
+import java.util.TreeSet;
+import java.util.function.Function;
+import java.util.function.Predicate;
 
-/**
- * {@code adapter_config.json}: reading, checking and writing.
- *
- * @param config what it says
- * @param ranks ranks by a pattern of layers' paths, the first that matches counts
- * @param alphas alphas likewise
- */
-record PeftConfig(LoraConfig config, Map<String, Number> ranks, Map<String, Number> alphas) {
+/** {@code adapter_config.json}: reading, checking and writing. */
+final class PeftConfig {
 
     private static final JsonMapper JSON =
             JsonMapper.builder()
@@ -56,32 +52,43 @@ record PeftConfig(LoraConfig config, Map<String, Number> ranks, Map<String, Numb
                     .withObjectIndenter(new DefaultIndenter("  ", "\n"))
                     .withArrayIndenter(new DefaultIndenter("  ", "\n"));
 
+    private static final String ALL_LINEAR = "all-linear";
+
     /** Fields that would change what is computed; anything but null, false or empty is refused. */
     private static final Set<String> UNSUPPORTED =
             ImmutableSet.of(
                     "alora_invocation_tokens",
                     "arrow_config",
                     "corda_config",
-                    "exclude_modules",
-                    "fan_in_fan_out",
                     "kasa_config",
                     "layer_replication",
-                    "layers_pattern",
                     "loftq_config",
-                    "lora_bias",
                     "lora_ga_config",
                     "megatron_config",
                     "monteclora_config",
                     "target_parameters",
                     "trainable_token_indices",
                     "use_bdlora",
-                    "use_dora",
                     "use_qalora",
                     "velora_config");
 
-    /** Initialisations that leave the base weights alone; the others rewrite them on loading. */
-    private static final Set<String> INITIALISATIONS =
-            ImmutableSet.of("true", "false", "gaussian", "orthogonal", "eva");
+    /** What stands in a file for each initialisation; the booleans as JSON spells them. */
+    private static final ImmutableBiMap<String, Initialization> INITIALIZATIONS =
+            ImmutableBiMap.<String, Initialization>builder()
+                    .put("true", Initialization.KAIMING_UNIFORM)
+                    .put("false", Initialization.RANDOM)
+                    .put("gaussian", Initialization.GAUSSIAN)
+                    .put("orthogonal", Initialization.ORTHOGONAL)
+                    .put("pissa", Initialization.PISSA)
+                    .put("olora", Initialization.OLORA)
+                    .put("eva", Initialization.EVA)
+                    .buildOrThrow();
+
+    private static final ImmutableBiMap<String, TrainedBias> BIASES =
+            ImmutableBiMap.of(
+                    "none", TrainedBias.NONE,
+                    "all", TrainedBias.ALL,
+                    "lora_only", TrainedBias.LORA_ONLY);
 
     /** Fields that are read into a configuration or written anew. */
     private static final Set<String> OWN =
@@ -89,10 +96,14 @@ record PeftConfig(LoraConfig config, Map<String, Number> ranks, Map<String, Numb
                     "alpha_pattern",
                     "base_model_name_or_path",
                     "bias",
+                    "exclude_modules",
+                    "fan_in_fan_out",
                     "inference_mode",
                     "init_lora_weights",
+                    "layers_pattern",
                     "layers_to_transform",
                     "lora_alpha",
+                    "lora_bias",
                     "lora_dropout",
                     "modules_to_save",
                     "peft_type",
@@ -100,9 +111,12 @@ record PeftConfig(LoraConfig config, Map<String, Number> ranks, Map<String, Numb
                     "r",
                     "rank_pattern",
                     "target_modules",
+                    "use_dora",
                     "use_rslora");
 
-    static PeftConfig read(Path file) throws IOException {
+    private PeftConfig() {}
+
+    static LoraConfig read(Path file) throws IOException {
         JsonNode root;
         try {
             root = JSON.readTree(Files.readAllBytes(file));
@@ -113,41 +127,6 @@ record PeftConfig(LoraConfig config, Map<String, Number> ranks, Map<String, Numb
             throw new PeftFormatException(file, "is not a JSON object");
         }
         return new Reader(file, fields).read();
-    }
-
-    int rankOf(String path) {
-        return valueFor(path, ranks, config.rank()).intValue();
-    }
-
-    double scaleOf(String path) {
-        return config.scaling(rankOf(path), valueFor(path, alphas, config.alpha()).doubleValue());
-    }
-
-    /** A pattern that none of the paths match, if there is one. */
-    @Nullable String unusedPattern(Collection<String> paths) {
-        List<String> patterns = new ArrayList<>(ranks.keySet());
-        patterns.addAll(alphas.keySet());
-        for (String pattern : patterns) {
-            if (paths.stream().noneMatch(path -> isMatch(pattern, path))) {
-                return pattern;
-            }
-        }
-        return null;
-    }
-
-    private static Number valueFor(String path, Map<String, Number> values, Number otherwise) {
-        for (Map.Entry<String, Number> entry : values.entrySet()) {
-            if (isMatch(entry.getKey(), path)) {
-                return entry.getValue();
-            }
-        }
-        return otherwise;
-    }
-
-    private static boolean isMatch(String pattern, String path) {
-        return Pattern.compile("(.*\\.)?(" + pattern + ")$")
-                .matcher(new BoundedText(path))
-                .lookingAt();
     }
 
     /** One pass over the fields. */
@@ -161,20 +140,39 @@ record PeftConfig(LoraConfig config, Map<String, Number> ranks, Map<String, Numb
             this.fields = fields;
         }
 
-        PeftConfig read() throws PeftFormatException {
+        LoraConfig read() throws PeftFormatException {
             checkSupported();
             LoraConfig.Builder builder = LoraConfig.builder();
             try {
                 builder.rank(integer("r", 8));
                 builder.alpha(number("lora_alpha", 8));
+                builder.rankPattern(
+                        pattern(
+                                "rank_pattern",
+                                "whole numbers",
+                                JsonNode::isInt,
+                                JsonNode::intValue));
+                builder.alphaPattern(
+                        pattern(
+                                "alpha_pattern",
+                                "positive numbers",
+                                JsonNode::isNumber,
+                                JsonNode::doubleValue));
                 builder.dropout(number("lora_dropout", 0));
                 builder.rsLora(bool("use_rslora"));
+                builder.dora(bool("use_dora"));
+                builder.loraBias(bool("lora_bias"));
+                builder.fanInFanOut(bool("fan_in_fan_out"));
+                builder.bias(named("bias", "none", BIASES));
+                checkInitialization();
+                builder.initialization(named("init_lora_weights", "true", INITIALIZATIONS));
                 readTargets(builder);
+                readExclusions(builder);
                 builder.layersToTransform(Ints.toArray(layers()));
+                builder.layersPattern(oneOrMore("layers_pattern").toArray(new String[0]));
                 builder.modulesToSave(strings("modules_to_save").toArray(new String[0]));
                 builder.otherFields(otherFields());
-                return new PeftConfig(
-                        builder.build(), pattern("rank_pattern"), pattern("alpha_pattern"));
+                return builder.build();
             } catch (IllegalArgumentException | IllegalStateException e) {
                 throw new PeftFormatException(file, String.valueOf(e.getMessage()));
             }
@@ -191,18 +189,34 @@ record PeftConfig(LoraConfig config, Map<String, Number> ranks, Map<String, Numb
                             file, field + " is " + fields.get(field) + ", which is not supported");
                 }
             }
-            if (!fields.path("bias").asText("none").equals("none")) {
-                throw new PeftFormatException(
-                        file, "bias is " + fields.get("bias") + ", only \"none\" is supported");
-            }
-            String initialisation = fields.path("init_lora_weights").asText("true");
-            if (!INITIALISATIONS.contains(initialisation)) {
+        }
+
+        /** Refuses what changes the base weights in a way that cannot be repeated from a file. */
+        private void checkInitialization() throws PeftFormatException {
+            String name = fields.path("init_lora_weights").asText();
+            if (name.startsWith("pissa_niter_") || name.equals("corda") || name.equals("loftq")) {
                 throw new PeftFormatException(
                         file,
-                        "init_lora_weights is "
-                                + fields.get("init_lora_weights")
-                                + ", which changes the base weights and is not supported");
+                        "init_lora_weights is \""
+                                + name
+                                + "\", which changes the base weights in a way that the file does"
+                                + " not tell; save it from PEFT with"
+                                + " path_initial_model_for_weight_conversion");
             }
+        }
+
+        private <V> V named(String field, String otherwise, Map<String, V> names)
+                throws PeftFormatException {
+            JsonNode value = fields.path(field);
+            V found =
+                    names.get(
+                            value.isMissingNode()
+                                    ? otherwise
+                                    : value.asText().toLowerCase(Locale.ROOT));
+            if (found == null) {
+                throw wrong(field, "one of " + names.keySet());
+            }
+            return found;
         }
 
         private static boolean isNeutral(JsonNode value) {
@@ -214,15 +228,28 @@ record PeftConfig(LoraConfig config, Map<String, Number> ranks, Map<String, Numb
 
         private void readTargets(LoraConfig.Builder builder) throws PeftFormatException {
             JsonNode targets = fields.path("target_modules");
-            if (targets.isTextual()) {
-                if (targets.asText().equalsIgnoreCase("all-linear")) {
-                    throw new PeftFormatException(
-                            file, "target_modules is \"all-linear\", expected the layers' names");
-                }
-                builder.targetRegex(targets.asText());
-            } else {
+            if (!targets.isTextual()) {
                 builder.targetModules(strings("target_modules"));
+            } else if (targets.asText().equalsIgnoreCase(ALL_LINEAR)) {
+                builder.allLinear();
+            } else {
+                builder.targetRegex(targets.asText());
             }
+        }
+
+        private void readExclusions(LoraConfig.Builder builder) throws PeftFormatException {
+            JsonNode excluded = fields.path("exclude_modules");
+            if (excluded.isTextual()) {
+                builder.excludeRegex(excluded.asText());
+            } else {
+                builder.excludeModules(strings("exclude_modules").toArray(new String[0]));
+            }
+        }
+
+        /** A list of strings, of which PEFT takes a single one for a list of one. */
+        private List<String> oneOrMore(String field) throws PeftFormatException {
+            JsonNode value = fields.path(field);
+            return value.isTextual() ? List.of(value.asText()) : strings(field);
         }
 
         private List<Integer> layers() throws PeftFormatException {
@@ -288,24 +315,22 @@ record PeftConfig(LoraConfig config, Map<String, Number> ranks, Map<String, Numb
             return value.asBoolean();
         }
 
-        private Map<String, Number> pattern(String field) throws PeftFormatException {
+        private <V> Map<String, V> pattern(
+                String field,
+                String expected,
+                Predicate<JsonNode> check,
+                Function<JsonNode, V> values)
+                throws PeftFormatException {
             JsonNode value = fields.path(field);
             if (!isNeutral(value) && !value.isObject()) {
                 throw wrong(field, "an object");
             }
-            Map<String, Number> pattern = new LinkedHashMap<>();
+            Map<String, V> pattern = new LinkedHashMap<>();
             for (Map.Entry<String, JsonNode> entry : value.properties()) {
-                JsonNode number = entry.getValue();
-                if (!number.isNumber() || !(number.doubleValue() > 0)) {
-                    throw wrong(field, "positive numbers");
+                if (!check.test(entry.getValue())) {
+                    throw wrong(field, expected);
                 }
-                try {
-                    Pattern.compile(entry.getKey());
-                } catch (PatternSyntaxException e) {
-                    throw new PeftFormatException(
-                            file, field + " holds the malformed pattern " + entry.getKey());
-                }
-                pattern.put(entry.getKey(), number.numberValue());
+                pattern.put(entry.getKey(), values.apply(entry.getValue()));
             }
             return pattern;
         }
@@ -329,7 +354,9 @@ record PeftConfig(LoraConfig config, Map<String, Number> ranks, Map<String, Numb
 
     /**
      * The file's bytes: keys sorted, and only fields that every PEFT since 0.7 knows, beside those
-     * that came with the configuration.
+     * that came with the configuration and newer ones whose value is not their default.
+     *
+     * @param ranks the ranks of the layers by path
      */
     static byte[] write(LoraConfig config, Map<String, Integer> ranks, String baseModel)
             throws IOException {
@@ -340,16 +367,16 @@ record PeftConfig(LoraConfig config, Map<String, Number> ranks, Map<String, Numb
         for (Map.Entry<String, String> entry : config.otherFields().entrySet()) {
             fields.put(entry.getKey(), JSON.readTree(entry.getValue()));
         }
-        ObjectNode rankPattern = nodes.objectNode();
-        new TreeMap<>(ranks)
-                .forEach((path, rank) -> rankPattern.put(patternFor(path), rank.intValue()));
-        fields.put("alpha_pattern", nodes.objectNode());
+        Map<String, Double> alphas = new LinkedHashMap<>();
+        ranks.keySet().forEach(path -> alphas.put(path, config.alphaOf(path)));
+        fields.put(
+                "alpha_pattern", numbers(patterns(config.alphaPattern(), config.alpha(), alphas)));
         fields.put("base_model_name_or_path", nodes.textNode(baseModel));
-        fields.put("bias", nodes.textNode("none"));
-        fields.put("fan_in_fan_out", nodes.booleanNode(false));
+        fields.put("bias", nodes.textNode(nameOf(BIASES, config.bias())));
+        fields.put("fan_in_fan_out", nodes.booleanNode(config.fanInFanOut()));
         fields.put("inference_mode", nodes.booleanNode(true));
-        fields.put("init_lora_weights", nodes.booleanNode(true));
-        fields.put("layers_pattern", nodes.nullNode());
+        fields.put("init_lora_weights", initialization(config.initialization()));
+        fields.put("layers_pattern", listOrNull(config.layersPattern()));
         fields.put("layers_to_transform", nodes.nullNode());
         if (!config.layersToTransform().isEmpty()) {
             ArrayNode layers = nodes.arrayNode();
@@ -358,21 +385,93 @@ record PeftConfig(LoraConfig config, Map<String, Number> ranks, Map<String, Numb
         }
         fields.put("lora_alpha", number(config.alpha()));
         fields.put("lora_dropout", nodes.numberNode(config.dropout()));
-        fields.put(
-                "modules_to_save",
-                config.modulesToSave().isEmpty()
-                        ? nodes.nullNode()
-                        : array(config.modulesToSave()));
+        fields.put("modules_to_save", listOrNull(config.modulesToSave()));
         fields.put("peft_type", nodes.textNode("LORA"));
         fields.put("r", nodes.numberNode(config.rank()));
-        fields.put("rank_pattern", rankPattern);
-        fields.put(
-                "target_modules",
-                config.targetRegex()
-                        .<JsonNode>map(nodes::textNode)
-                        .orElseGet(() -> array(config.targetModules())));
+        fields.put("rank_pattern", numbers(patterns(config.rankPattern(), config.rank(), ranks)));
+        fields.put("target_modules", targets(config, ranks.keySet()));
         fields.put("use_rslora", nodes.booleanNode(config.rsLora()));
+        if (config.dora()) {
+            fields.put("use_dora", nodes.booleanNode(true));
+        }
+        if (config.loraBias()) {
+            fields.put("lora_bias", nodes.booleanNode(true));
+        }
+        if (config.excludeRegex().isPresent()) {
+            fields.put("exclude_modules", nodes.textNode(config.excludeRegex().get()));
+        } else if (!config.excludeModules().isEmpty()) {
+            fields.put("exclude_modules", array(config.excludeModules()));
+        }
         return JSON.writer(INDENTED).writeValueAsBytes(fields);
+    }
+
+    /** All linear layers by their paths, as PEFT writes them, for the head is one of its own. */
+    private static JsonNode targets(LoraConfig config, Collection<String> paths) {
+        if (config.allLinear()) {
+            return array(new TreeSet<>(paths));
+        }
+        return config.targetRegex()
+                .<JsonNode>map(JsonNodeFactory.instance::textNode)
+                .orElseGet(() -> array(config.targetModules()));
+    }
+
+    /**
+     * Patterns that give every layer its value. PEFT reads them in the order of their keys, which
+     * writing sorts: if the given ones then say something else, single layers are named.
+     */
+    private static <V> Map<String, V> patterns(
+            Map<String, V> given, V otherwise, Map<String, V> wanted) {
+        Map<String, V> sorted = new TreeMap<>(given);
+        if (wanted.entrySet().stream()
+                .allMatch(
+                        entry ->
+                                valueFor(entry.getKey(), sorted, otherwise)
+                                        .equals(entry.getValue()))) {
+            return sorted;
+        }
+        Map<String, V> single = new TreeMap<>();
+        wanted.forEach(
+                (path, value) -> {
+                    if (!value.equals(otherwise)) {
+                        single.put(patternFor(path), value);
+                    }
+                });
+        return single;
+    }
+
+    private static <V> V valueFor(String path, Map<String, V> values, V otherwise) {
+        return values.entrySet().stream()
+                .filter(entry -> LoraConfig.isMatch(entry.getKey(), path))
+                .map(Map.Entry::getValue)
+                .findFirst()
+                .orElse(otherwise);
+    }
+
+    private static ObjectNode numbers(Map<String, ? extends Number> values) {
+        ObjectNode object = JsonNodeFactory.instance.objectNode();
+        values.forEach((pattern, value) -> object.set(pattern, number(value.doubleValue())));
+        return object;
+    }
+
+    private static JsonNode initialization(Initialization initialization) {
+        String name = nameOf(INITIALIZATIONS, initialization);
+        return switch (name) {
+            case "true" -> JsonNodeFactory.instance.booleanNode(true);
+            case "false" -> JsonNodeFactory.instance.booleanNode(false);
+            default -> JsonNodeFactory.instance.textNode(name);
+        };
+    }
+
+    private static <V> String nameOf(ImmutableBiMap<String, V> names, V value) {
+        String name = names.inverse().get(value);
+        if (name == null) {
+            throw new IllegalStateException("no name for " + value);
+        }
+        return name;
+    }
+
+    private static JsonNode listOrNull(Collection<String> strings) {
+        return strings.isEmpty() ? JsonNodeFactory.instance.nullNode() : array(strings);
     }
 
     private static ArrayNode array(Collection<String> strings) {

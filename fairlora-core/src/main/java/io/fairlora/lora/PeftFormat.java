@@ -15,6 +15,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -37,6 +38,13 @@ public final class PeftFormat {
     private static final String PREFIX = "base_model.model.";
     private static final String A = ".lora_A.weight";
     private static final String B = ".lora_B.weight";
+    private static final String B_BIAS = ".lora_B.bias";
+    private static final String MAGNITUDE = ".lora_magnitude_vector";
+
+    /** What PEFT puts into the name of an adapted layer's own parameters. */
+    private static final String BASE_LAYER = ".base_layer";
+
+    private static final String BIAS = ".bias";
     private static final String PROVENANCE = "fairlora.";
 
     /** Far beyond any model's, and short enough for a regular expression's recursion. */
@@ -81,21 +89,26 @@ public final class PeftFormat {
         checkArgument(adapter.isFinite(), "the adapter has elements that are not finite");
         LoraAdapter written = folded(adapter);
         Map<String, HostTensor> tensors = new TreeMap<>();
-        Map<String, Integer> otherRanks = new LinkedHashMap<>();
+        Map<String, Integer> ranks = new LinkedHashMap<>();
         written.layers()
                 .forEach(
                         (path, factors) -> {
-                            tensors.put(PREFIX + path + A, factors.a());
-                            tensors.put(PREFIX + path + B, factors.b());
-                            if (factors.rank() != written.config().rank()) {
-                                otherRanks.put(path, factors.rank());
-                            }
+                            factors.tensors()
+                                    .forEach(
+                                            (end, tensor) ->
+                                                    tensors.put(PREFIX + path + "." + end, tensor));
+                            ranks.put(path, factors.rank());
                         });
+        written.biases()
+                .forEach(
+                        (name, tensor) ->
+                                tensors.put(
+                                        PREFIX + inFile(name, written.layers().keySet()), tensor));
         written.savedModules().forEach((name, tensor) -> tensors.put(PREFIX + name, tensor));
         Map<String, String> metadata = new LinkedHashMap<>();
         metadata.put("format", "pt");
         written.provenance().forEach((key, value) -> metadata.put(PROVENANCE + key, value));
-        byte[] json = PeftConfig.write(written.config(), otherRanks, card.baseModel());
+        byte[] json = PeftConfig.write(written.config(), ranks, card.baseModel());
         byte[] readme = card.render(written, dtype).getBytes(StandardCharsets.UTF_8);
         AtomicDirectory.write(
                 directory,
@@ -104,6 +117,12 @@ public final class PeftFormat {
                     Files.write(staging.resolve(CONFIG_FILE), json);
                     Files.write(staging.resolve(CARD_FILE), readme);
                 });
+    }
+
+    /** The name of a bias in a file: that of an adapted layer has a part more. */
+    private static String inFile(String bias, Set<String> adapted) {
+        String path = bias.substring(0, bias.length() - BIAS.length());
+        return adapted.contains(path) ? path + BASE_LAYER + BIAS : bias;
     }
 
     /** The same adapter as PEFT can express it: scales from alpha, saved modules listed. */
@@ -118,30 +137,48 @@ public final class PeftFormat {
                                     "the adapter's %s does not choose its layer %s",
                                     config,
                                     path);
-                            double scale = config.scaling(factors.rank(), config.alpha());
-                            layers.put(
-                                    path, new Factors(factors.a(), folded(factors, scale), scale));
+                            double scale = config.scaling(factors.rank(), config.alphaOf(path));
+                            layers.put(path, folded(path, factors, scale, adapter));
                         });
         String[] saved = modulesToSave(adapter).toArray(new String[0]);
         return new LoraAdapter(
                 config.toBuilder().modulesToSave(saved).build(),
                 layers,
+                adapter.biases(),
                 adapter.savedModules(),
                 adapter.provenance());
     }
 
-    private static HostTensor folded(Factors factors, double scale) {
+    /** The same change under another scale, which B takes in. */
+    private static Factors folded(String path, Factors factors, double scale, LoraAdapter adapter) {
         if (factors.scale() == scale) {
-            return factors.b();
+            return factors;
         }
+        checkArgument(
+                adapter.isAdditive(),
+                "layer %s has the scale %s where alpha and rank make %s, which neither DoRA nor an"
+                        + " initialisation from the base weights can hold",
+                path,
+                factors.scale(),
+                scale);
         double ratio = factors.scale() / scale;
-        float[] b = factors.b().toArray();
-        for (int i = 0; i < b.length; i++) {
-            b[i] = (float) (b[i] * ratio);
+        HostTensor bias = factors.bias();
+        return new Factors(
+                factors.a(),
+                times(factors.b(), ratio),
+                scale,
+                bias == null ? null : times(bias, ratio),
+                null);
+    }
+
+    private static HostTensor times(HostTensor tensor, double ratio) {
+        float[] values = tensor.toArray();
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) (values[i] * ratio);
         }
-        HostTensor folded = HostTensor.of(b, factors.b().shape().getShape());
-        checkArgument(folded.isFinite(), "the scale %s is too great for B", factors.scale());
-        return folded;
+        HostTensor product = HostTensor.of(values, tensor.shape().getShape());
+        checkArgument(product.isFinite(), "the scale is too great for B by the factor %s", ratio);
+        return product;
     }
 
     /** The modules that the configuration names and those of any other saved tensor. */
@@ -150,12 +187,12 @@ public final class PeftFormat {
         for (String module : modules) {
             checkArgument(
                     adapter.savedModules().keySet().stream()
-                            .anyMatch(name -> LoraConfig.isInModule(name, module)),
+                            .anyMatch(name -> ModuleSelection.isInModule(name, module)),
                     "the adapter lacks the tensors of %s, which its configuration saves",
                     module);
         }
         for (String name : adapter.savedModules().keySet()) {
-            if (modules.stream().noneMatch(module -> LoraConfig.isInModule(name, module))) {
+            if (modules.stream().noneMatch(module -> ModuleSelection.isInModule(name, module))) {
                 int dot = name.lastIndexOf('.');
                 checkArgument(dot > 0, "saved tensor '%s' is not named MODULE.PARAMETER", name);
                 modules.add(name.substring(0, dot));
@@ -175,7 +212,7 @@ public final class PeftFormat {
      * @throws IOException if a file is missing or cannot be read
      */
     public static LoraAdapter read(Path directory) throws IOException {
-        PeftConfig config = PeftConfig.read(existing(directory.resolve(CONFIG_FILE)));
+        LoraConfig config = PeftConfig.read(existing(directory.resolve(CONFIG_FILE)));
         Path file = existing(directory.resolve(MODEL_FILE));
         try (SafetensorsFile tensors = SafetensorsFile.open(file)) {
             return new Reader(file, tensors, config).read();
@@ -205,10 +242,28 @@ public final class PeftFormat {
             if (!missing.isEmpty()) {
                 throw new PeftFormatException(file, "lacks the layers " + missing);
             }
+            checkBiases(file, adapter, backbone);
         } catch (IllegalArgumentException e) {
             throw new PeftFormatException(file, String.valueOf(e.getMessage()));
         }
         return adapter;
+    }
+
+    /** PEFT saves all biases with bias = "all", and up to 0.20 none with "lora_only". */
+    private static void checkBiases(Path file, LoraAdapter adapter, Backbone backbone)
+            throws PeftFormatException {
+        Set<String> trained =
+                AdapterBiases.chosen(
+                                backbone,
+                                LoraInjector.layersOf(backbone, adapter),
+                                adapter.config())
+                        .keySet();
+        Set<String> missing = Sets.difference(trained, adapter.biases().keySet());
+        boolean omitted =
+                adapter.config().bias() == TrainedBias.LORA_ONLY && adapter.biases().isEmpty();
+        if (!missing.isEmpty() && !omitted) {
+            throw new PeftFormatException(file, "lacks the biases " + missing);
+        }
     }
 
     private static Path existing(Path file) throws NoSuchFileException {
@@ -224,13 +279,13 @@ public final class PeftFormat {
 
         private final Path file;
         private final SafetensorsFile tensors;
-        private final PeftConfig peft;
+        private final LoraConfig config;
         private final Map<String, String> keys = new LinkedHashMap<>();
 
-        Reader(Path file, SafetensorsFile tensors, PeftConfig peft) throws PeftFormatException {
+        Reader(Path file, SafetensorsFile tensors, LoraConfig config) throws PeftFormatException {
             this.file = file;
             this.tensors = tensors;
-            this.peft = peft;
+            this.config = config;
             for (String key : tensors.names()) {
                 if (key.length() > MAX_NAME) {
                     throw new PeftFormatException(
@@ -246,15 +301,23 @@ public final class PeftFormat {
 
         LoraAdapter read() throws IOException {
             Map<String, Factors> layers = new LinkedHashMap<>();
+            Map<String, HostTensor> biases = new LinkedHashMap<>();
             Map<String, HostTensor> saved = new LinkedHashMap<>();
             for (String name : keys.keySet()) {
+                Optional<String> bias = bias(name);
                 if (name.endsWith(A)) {
                     String path = name.substring(0, name.length() - A.length());
                     layers.put(path, factors(path));
                 } else if (name.endsWith(B)) {
                     tensor(name.substring(0, name.length() - B.length()) + A);
+                } else if (name.endsWith(B_BIAS) && config.loraBias()) {
+                    tensor(name.substring(0, name.length() - B_BIAS.length()) + A);
+                } else if (name.endsWith(MAGNITUDE) && config.dora()) {
+                    tensor(name.substring(0, name.length() - MAGNITUDE.length()) + A);
                 } else if (isSaved(name)) {
                     saved.put(name, tensor(name));
+                } else if (bias.isPresent()) {
+                    biases.put(bias.get(), tensor(name));
                 } else {
                     throw new PeftFormatException(file, "holds the unexpected tensor " + name);
                 }
@@ -262,30 +325,43 @@ public final class PeftFormat {
             if (layers.isEmpty()) {
                 throw new PeftFormatException(file, "holds no lora_A and lora_B of any layer");
             }
-            for (String module : peft.config().modulesToSave()) {
-                if (saved.keySet().stream().noneMatch(n -> LoraConfig.isInModule(n, module))) {
+            for (String module : config.modulesToSave()) {
+                if (saved.keySet().stream().noneMatch(n -> ModuleSelection.isInModule(n, module))) {
                     throw new PeftFormatException(
                             file, "lacks the tensors of " + module + ", listed in modules_to_save");
                 }
             }
-            String unused = peft.unusedPattern(layers.keySet());
-            if (unused != null) {
+            Optional<String> unused = config.unusedPattern(layers.keySet());
+            if (unused.isPresent()) {
                 throw new PeftFormatException(
                         file,
                         "has no layer that matches "
-                                + unused
+                                + unused.get()
                                 + " of rank_pattern or alpha_pattern");
             }
-            return new LoraAdapter(peft.config(), layers, saved, provenance());
+            return new LoraAdapter(config, layers, biases, saved, provenance());
+        }
+
+        /** The name of a trained bias without what PEFT puts into it, if it is one. */
+        private Optional<String> bias(String name) {
+            if (config.bias() == TrainedBias.NONE || !name.endsWith(BIAS)) {
+                return Optional.empty();
+            }
+            String path = name.substring(0, name.length() - BIAS.length());
+            boolean adapted = path.endsWith(BASE_LAYER);
+            if (adapted) {
+                path = path.substring(0, path.length() - BASE_LAYER.length());
+            }
+            return adapted == config.matches(path) ? Optional.of(path + BIAS) : Optional.empty();
         }
 
         private boolean isSaved(String name) {
-            return peft.config().modulesToSave().stream()
-                    .anyMatch(module -> LoraConfig.isInModule(name, module));
+            return config.modulesToSave().stream()
+                    .anyMatch(module -> ModuleSelection.isInModule(name, module));
         }
 
         private Factors factors(String path) throws IOException {
-            if (!peft.config().matches(path)) {
+            if (!config.matches(path)) {
                 throw new PeftFormatException(
                         file, "holds the layer " + path + ", which target_modules does not choose");
             }
@@ -293,11 +369,17 @@ public final class PeftFormat {
             HostTensor b = tensor(path + B);
             Factors factors;
             try {
-                factors = new Factors(a, b, peft.scaleOf(path));
+                factors =
+                        new Factors(
+                                a,
+                                b,
+                                config.scalingOf(path),
+                                config.loraBias() ? tensor(path + B_BIAS) : null,
+                                config.dora() ? tensor(path + MAGNITUDE) : null);
             } catch (IllegalArgumentException e) {
                 throw new PeftFormatException(file, "layer " + path + ": " + e.getMessage());
             }
-            if (factors.rank() != peft.rankOf(path)) {
+            if (factors.rank() != config.rankOf(path)) {
                 throw new PeftFormatException(
                         file,
                         "layer "
@@ -305,7 +387,7 @@ public final class PeftFormat {
                                 + " has rank "
                                 + factors.rank()
                                 + ", expected "
-                                + peft.rankOf(path));
+                                + config.rankOf(path));
             }
             return factors;
         }

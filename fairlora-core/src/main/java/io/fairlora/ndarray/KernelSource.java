@@ -4,9 +4,9 @@ package io.fairlora.ndarray;
  * The scripted functions, in the language of {@code torch.jit.save}. In it 15 is bfloat16 and 6
  * single precision.
  *
- * <p>Frozen weights {@code w} and biases {@code b} arrive as bfloat16, everything else as single
- * precision. {@code a}, {@code c} are the factors A (r, in) and C (out, r) of a low-rank term; rank
- * 0 stands for none.
+ * <p>In the layers, frozen weights {@code w} and biases {@code b} arrive as bfloat16, everything
+ * else as single precision. {@code a}, {@code c} are the factors A (r, in) and C (out, r) of a
+ * low-rank term; rank 0 stands for none.
  */
 final class KernelSource {
 
@@ -159,6 +159,14 @@ final class KernelSource {
                 c2: Tensor) -> Tensor:
                 h = torch.gelu((self).adapted(torch.to(x, 15), w1, b1, a1, c1), approximate="tanh")
                 return torch.to((self).adapted(h, w2, b2, a2, c2), 6)
+              def svd(self: __torch__.Kernels,
+                x: Tensor) -> List[Tensor]:
+                u, s, v, = torch.linalg_svd(x, False)
+                return [u, s, v]
+              def qr(self: __torch__.Kernels,
+                x: Tensor) -> List[Tensor]:
+                q, r, = torch.linalg_qr(x)
+                return [q, r]
             """;
 
     private KernelSource() {}

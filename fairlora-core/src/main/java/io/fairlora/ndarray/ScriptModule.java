@@ -45,9 +45,9 @@ final class ScriptModule {
         } catch (IOException | EngineException e) {
             manager.close();
             throw new IllegalStateException(
-                    "the PyTorch engine cannot load the bfloat16 functions on "
+                    "the PyTorch engine cannot load the scripted functions on "
                             + device
-                            + "; use precision SINGLE",
+                            + "; precision BF16 and decompositions need them",
                     e);
         }
     }
@@ -68,6 +68,11 @@ final class ScriptModule {
      * @param arguments the arguments; the first owns the result
      */
     NDArray call(String method, NDArray... arguments) {
+        return callAll(method, arguments).singletonOrThrow();
+    }
+
+    /** Calls a function that returns several arrays; the first argument owns them. */
+    NDList callAll(String method, NDArray... arguments) {
         NDList list = new NDList(arguments.length + 1);
         List<NDArray> aliases = new ArrayList<>();
         for (NDArray argument : arguments) {
@@ -80,7 +85,7 @@ final class ScriptModule {
         }
         list.add(markers.computeIfAbsent(method, this::marker));
         try {
-            return IValueUtils.forward(block, list, true).singletonOrThrow();
+            return IValueUtils.forward(block, list, true);
         } finally {
             aliases.forEach(NDArray::close);
         }

@@ -3,6 +3,7 @@ package io.fairlora.party;
 import static com.google.common.base.Preconditions.checkArgument;
 
 import io.fairlora.lora.LoraAdapter;
+import io.fairlora.lora.LoraConfig;
 import java.util.Map;
 
 /** Checks of what arrives from the other party, before any of it is used. */
@@ -20,6 +21,16 @@ final class Received {
 
     /** Checks that an adapter sent back has the form of the one sent, and sane numbers. */
     static LoraAdapter sameForm(LoraAdapter received, LoraAdapter sent) {
+        LoraConfig kind = received.config();
+        checkArgument(
+                kind.dora() == sent.config().dora()
+                        && kind.loraBias() == sent.config().loraBias()
+                        && kind.bias() == sent.config().bias()
+                        && kind.initialization() == sent.config().initialization()
+                        && received.biases().keySet().equals(sent.biases().keySet()),
+                "the auditor's adapter is of another kind: %s, expected %s",
+                kind,
+                sent.config());
         checkArgument(
                 received.layers().keySet().equals(sent.layers().keySet()),
                 "the auditor's adapter has the layers %s, expected %s",

@@ -11,6 +11,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The bytes of a message, one way for each kind: what a transcript counts and digests.
@@ -94,10 +95,19 @@ final class Wire {
         for (Map.Entry<String, LoraAdapter.Factors> layer : adapter.layers().entrySet()) {
             text(layer.getKey()).text("" + layer.getValue().scale());
             tensor(layer.getValue().a()).tensor(layer.getValue().b());
+            optional("bias of B", layer.getValue().bias());
+            optional("magnitude", layer.getValue().magnitude());
         }
+        adapter.biases().forEach((name, tensor) -> text(name).tensor(tensor));
         adapter.savedModules().forEach((name, tensor) -> text(name).tensor(tensor));
         adapter.provenance().forEach((key, value) -> text(key).text(value));
         return this;
+    }
+
+    private void optional(String name, @Nullable HostTensor tensor) {
+        if (tensor != null) {
+            text(name).tensor(tensor);
+        }
     }
 
     private Wire texts(List<String> texts) {

@@ -30,6 +30,9 @@ public final class SafetensorsFile implements Closeable {
 
     private static final String INDEX_SUFFIX = ".index.json";
 
+    /** Far beyond any model's index. */
+    private static final long MAX_INDEX_BYTES = 100_000_000;
+
     private static final JsonMapper JSON =
             JsonMapper.builder()
                     .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
@@ -77,13 +80,28 @@ public final class SafetensorsFile implements Closeable {
                 if (shards.containsKey(file)) {
                     continue;
                 }
-                Shard shard = Shard.open(index.resolveSibling(file));
+                Path path = index.resolveSibling(file);
+                if (!Files.isRegularFile(path)) {
+                    throw new SafetensorsException(
+                            index, "names the file " + file + ", which is not beside it");
+                }
+                Shard shard = Shard.open(path);
                 shards.put(file, shard);
                 for (Map.Entry<String, TensorInfo> entry : shard.header().tensors().entrySet()) {
                     String tensor = entry.getKey();
-                    if (!file.equals(weightMap.get(tensor))) {
+                    String placed = weightMap.get(tensor);
+                    if (!file.equals(placed)) {
                         throw new SafetensorsException(
-                                index, "does not place tensor " + tensor + ", found in " + file);
+                                index,
+                                placed == null
+                                        ? "does not place tensor " + tensor + ", found in " + file
+                                        : "places tensor "
+                                                + tensor
+                                                + " in "
+                                                + placed
+                                                + ", but "
+                                                + file
+                                                + " holds one of that name");
                     }
                     tensors.put(tensor, new Located(shard, entry.getValue()));
                 }
@@ -111,6 +129,11 @@ public final class SafetensorsFile implements Closeable {
     }
 
     private static Map<String, String> weightMap(Path index) throws IOException {
+        long size = Files.size(index);
+        if (size > MAX_INDEX_BYTES) {
+            throw new SafetensorsException(
+                    index, "has " + size + " bytes, an index has at most " + MAX_INDEX_BYTES);
+        }
         JsonNode root;
         try {
             root = JSON.readTree(Files.readAllBytes(index));
@@ -118,8 +141,8 @@ public final class SafetensorsFile implements Closeable {
             throw new SafetensorsException(index, "is not valid JSON: " + e.getOriginalMessage());
         }
         JsonNode map = root.path("weight_map");
-        if (!map.isObject()) {
-            throw new SafetensorsException(index, "lacks the object weight_map");
+        if (!map.isObject() || map.isEmpty()) {
+            throw new SafetensorsException(index, "lacks the object weight_map, or it is empty");
         }
         Map<String, String> weightMap = new LinkedHashMap<>();
         for (Map.Entry<String, JsonNode> entry : map.properties()) {

@@ -155,4 +155,16 @@ public final class EncodedImages implements Images {
                 each,
                 Arrays.stream(indices).mapToObj(i -> states[i]).toArray(float[][]::new));
     }
+
+    /**
+     * {@inheritDoc}
+     *
+     * @return of images that are augmented those of the epoch, without hidden states, as the kept
+     *     ones are of the images as they are
+     */
+    @Override
+    public Images forEpoch(long seed, int epoch) {
+        Images drawn = images.forEpoch(seed, epoch);
+        return drawn.equals(images) ? this : drawn;
+    }
 }

@@ -46,4 +46,17 @@ public interface Images {
     default Images select(int[] indices) {
         return new SelectedImages(this, indices);
     }
+
+    /**
+     * The images as an epoch of training sees them: of images that are augmented at random, another
+     * draw for every epoch and example.
+     *
+     * @param seed the seed of the training
+     * @param epoch the epoch, from 0
+     * @return images of the same number and order, a function of seed and epoch alone; this object
+     *     itself if every epoch sees the same pixels
+     */
+    default Images forEpoch(long seed, int epoch) {
+        return this;
+    }
 }

@@ -4,23 +4,54 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import com.google.common.util.concurrent.ThreadFactoryBuilder;
+import com.google.common.util.concurrent.Uninterruptibles;
 import io.fairlora.lora.InputSpec;
 import java.nio.ByteBuffer;
+import java.util.ArrayDeque;
 import java.util.Arrays;
+import java.util.Deque;
 import java.util.Iterator;
 import java.util.List;
-import java.util.NoSuchElementException;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
-import java.util.concurrent.ForkJoinPool;
+import java.util.Objects;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Future;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
-import org.jspecify.annotations.Nullable;
 
-/** Brings batches of images onto a device; the next batch is decoded while one is in use. */
+/**
+ * Brings batches of images onto a device; while one is in use the next few are decoded, on as many
+ * threads as there are processors.
+ */
 public final class PixelReader {
+
+    /** How many batches are decoded or ready at most, which bounds the memory they take. */
+    static final int AHEAD = 4;
+
+    private static final ExecutorService DECODERS = decoders();
 
     private final Images images;
     private final InputSpec spec;
+
+    private static ExecutorService decoders() {
+        int threads = Runtime.getRuntime().availableProcessors();
+        ThreadPoolExecutor pool =
+                new ThreadPoolExecutor(
+                        threads,
+                        threads,
+                        10,
+                        TimeUnit.SECONDS,
+                        new LinkedBlockingQueue<>(),
+                        new ThreadFactoryBuilder()
+                                .setDaemon(true)
+                                .setNameFormat("image-decoder-%d")
+                                .build());
+        pool.allowCoreThreadTimeOut(true);
+        return pool;
+    }
 
     /**
      * A reader of images of one size.
@@ -50,10 +81,11 @@ public final class PixelReader {
     }
 
     /**
-     * Decodes batches one after the other, one ahead of the caller.
+     * Decodes batches ahead of the caller, a few at a time.
      *
      * @param batches the examples of each batch
-     * @return the pixels of each batch
+     * @return the pixels of each batch, in that order; {@code next()} throws what reading the batch
+     *     threw, such as {@link ImageReadException}
      */
     public Iterator<Pixels> read(List<int[]> batches) {
         return new Ahead(batches);
@@ -94,41 +126,49 @@ public final class PixelReader {
     private final class Ahead implements Iterator<Pixels> {
 
         private final Iterator<int[]> batches;
-        private @Nullable CompletableFuture<Pixels> next;
+        private final Deque<Future<Pixels>> started = new ArrayDeque<>();
 
         Ahead(List<int[]> batches) {
             this.batches = batches.iterator();
-            next = start();
+            start();
         }
 
-        private @Nullable CompletableFuture<Pixels> start() {
-            if (!batches.hasNext()) {
-                return null;
+        private void start() {
+            while (started.size() < AHEAD && batches.hasNext()) {
+                int[] rows = batches.next();
+                started.add(DECODERS.submit(() -> decode(rows)));
             }
-            int[] rows = batches.next();
-            return CompletableFuture.supplyAsync(() -> decode(rows), ForkJoinPool.commonPool());
         }
 
         @Override
         public boolean hasNext() {
-            return next != null;
+            return !started.isEmpty();
         }
 
         @Override
         public Pixels next() {
-            if (next == null) {
-                throw new NoSuchElementException();
-            }
-            CompletableFuture<Pixels> current = next;
-            next = start();
+            Future<Pixels> first = started.remove();
             try {
-                return current.join();
-            } catch (CompletionException e) {
+                // An interrupt stops a training between two steps, not here.
+                Pixels pixels = Objects.requireNonNull(Uninterruptibles.getUninterruptibly(first));
+                start();
+                return pixels;
+            } catch (ExecutionException e) {
+                abandon();
                 if (e.getCause() instanceof RuntimeException cause) {
                     throw cause;
                 }
-                throw e;
+                if (e.getCause() instanceof Error cause) {
+                    throw cause;
+                }
+                throw new IllegalStateException(e.getCause());
             }
+        }
+
+        /** Without an interrupt, which would close a file that other readers share. */
+        private void abandon() {
+            started.forEach(batch -> batch.cancel(false));
+            started.clear();
         }
     }
 }

@@ -31,4 +31,10 @@ final class SelectedImages implements Images {
     public void read(int index, InputSpec spec, byte[] target, int offset) {
         images.read(indices[index], spec, target, offset);
     }
+
+    @Override
+    public Images forEpoch(long seed, int epoch) {
+        Images drawn = images.forEpoch(seed, epoch);
+        return drawn.equals(images) ? this : new SelectedImages(drawn, indices);
+    }
 }

@@ -121,9 +121,11 @@ public final class TrainingLoop implements AutoCloseable {
         checkArgument(until <= total, "until must be at most %s, found %s", total, until);
         long first = step;
         long start = System.nanoTime();
-        BatchReader reader = new BatchReader(data.images(), model.backbone());
         while (step < until) {
             int epoch = Math.toIntExact(step / stepsPerEpoch);
+            BatchReader reader =
+                    new BatchReader(
+                            data.images().forEpoch(settings.seed(), epoch), model.backbone());
             List<int[]> batches =
                     PixelReader.batches(
                             EpochOrder.of(data.size(), settings.seed(), epoch),

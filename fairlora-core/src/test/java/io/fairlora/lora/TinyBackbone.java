@@ -121,7 +121,7 @@ public final class TinyBackbone implements LayeredBackbone {
         linears.forEach(
                 (path, linear) -> {
                     if (Integer.parseInt(path.split("\\.", -1)[2]) < layer) {
-                        parts.add(linear.names().isEmpty() ? linear.weight() : new Object());
+                        parts.add(linear.isPlain() ? linear.weight() : new Object());
                         parts.add(linear.weightRevision());
                     }
                 });

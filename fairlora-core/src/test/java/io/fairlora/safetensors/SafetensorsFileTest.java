@@ -256,8 +256,22 @@ class SafetensorsFileTest {
                 good.replace("'b':", "'c':'m-2.safetensors','b':"),
                 "places tensor c in m-2.safetensors, which lacks it");
         refusesIndex(index, good.replace("m-2", "../m-2"), "beside the index");
+        refusesIndex(index, good.replace("m-2", "/tmp/m-2"), "beside the index");
+        refusesIndex(index, good.replace("'m-2.safetensors'", "2"), "beside the index");
+        refusesIndex(
+                index, good.replace("m-2", "m-3"), "names the file m-3.safetensors, which is not");
+        refusesIndex(index, good.replace("'b'", "'a'"), "not valid JSON: Duplicate");
         refusesIndex(index, "{}", "weight_map");
+        refusesIndex(index, "{'weight_map':{}}", "or it is empty");
         refusesIndex(index, "{", "not valid JSON");
+        refusesIndex(index, "", "weight_map");
+        // The second file holds a tensor that the first one has, too.
+        SafetensorsWriter.write(
+                folder.resolve("m-2.safetensors"), Map.of("a", a, "b", b), Map.of(), Dtype.F32);
+        refusesIndex(
+                index,
+                good,
+                "places tensor a in m-1.safetensors, but m-2.safetensors holds one of that name");
     }
 
     private static void refusesIndex(Path index, String json, String message) throws IOException {

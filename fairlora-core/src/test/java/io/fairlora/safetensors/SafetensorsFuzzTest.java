@@ -77,8 +77,37 @@ class SafetensorsFuzzTest {
         readsOrRefuses(mutant(new Random(seed)));
     }
 
+    /** A damaged index never leads out of its folder and never ends in another exception. */
+    @Property(tries = 500, shrinking = ShrinkingMode.OFF)
+    void aDamagedIndexIsReadOrRefused(@ForAll long seed) throws IOException {
+        String shard = path.getFileName().toString();
+        Path index = path.resolveSibling(shard + ".index.json");
+        String json =
+                "{\"metadata\":{\"total_size\":28},\"weight_map\":{"
+                        + String.join(
+                                ",",
+                                "\"a.weight\":\"" + shard + "\"",
+                                "\"b\":\"" + shard + "\"",
+                                "\"c\":\"" + shard + "\"")
+                        + "}}";
+        Files.write(path, good);
+        byte[] bytes = mutant(json.getBytes(StandardCharsets.UTF_8), new Random(seed));
+        Files.write(index, bytes);
+        try (SafetensorsFile file = SafetensorsFile.open(index)) {
+            assertThat(file.names()).containsExactlyInAnyOrder("a.weight", "b", "c");
+        } catch (SafetensorsException e) {
+            assertThat(e).hasMessageStartingWith(index + ": ");
+        } finally {
+            Files.delete(index);
+        }
+    }
+
     private byte[] mutant(Random random) {
-        byte[] bytes = good.clone();
+        return mutant(good, random);
+    }
+
+    private static byte[] mutant(byte[] original, Random random) {
+        byte[] bytes = original.clone();
         for (int i = random.nextInt(4); i >= 0; i--) {
             int at = random.nextInt(bytes.length);
             switch (random.nextInt(5)) {

@@ -166,4 +166,39 @@ class EncodedImagesTest {
                                     + " float64");
         }
     }
+
+    /** Images that are augmented in training. */
+    private record Augmented(Images images, Images drawn) implements Images {
+        @Override
+        public int size() {
+            return images.size();
+        }
+
+        @Override
+        public String name(int index) {
+            return images.name(index);
+        }
+
+        @Override
+        public void read(int index, InputSpec spec, byte[] target, int offset) {
+            images.read(index, spec, target, offset);
+        }
+
+        @Override
+        public Images forEpoch(long seed, int epoch) {
+            return drawn;
+        }
+    }
+
+    @Test
+    void anEpochOfAugmentedImagesIsNotReadFromHiddenStates() {
+        TinyFaces drawn = TinyFaces.of(150, 3, 2, 0.5, 4);
+        EncodedImages augmented =
+                EncodedImages.of(new Augmented(faces, drawn), backbone, 1, ENOUGH, done -> {});
+
+        assertThat(augmented.forEpoch(1, 2)).isSameAs(drawn);
+        assertThat(augmented.select(new int[] {3}).forEpoch(1, 2).name(0)).isEqualTo("face-3.png");
+        EncodedImages plain = encoded();
+        assertThat(plain.forEpoch(1, 2)).isSameAs(plain);
+    }
 }

@@ -17,6 +17,8 @@ import io.fairlora.ndarray.HostTensor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -182,6 +184,60 @@ class TrainingLoopTest {
             assertThatThrownBy(() -> rest.run(17, null, TrainingListener.NONE))
                     .hasMessage("until must be at most 16, found 17");
         }
+    }
+
+    /** Images whose every epoch is another, and that remember which epochs were asked for. */
+    private static final class Changing implements Images {
+
+        private final Images images;
+        private final Set<String> asked = ConcurrentHashMap.newKeySet();
+
+        Changing(Images images) {
+            this.images = images;
+        }
+
+        @Override
+        public int size() {
+            return images.size();
+        }
+
+        @Override
+        public String name(int index) {
+            return images.name(index);
+        }
+
+        @Override
+        public void read(int index, InputSpec spec, byte[] target, int offset) {
+            throw new AssertionError("read without an epoch");
+        }
+
+        @Override
+        public Images forEpoch(long seed, int epoch) {
+            asked.add(seed + "/" + epoch);
+            return TinyFaces.of(images.size(), 3, 2, 0.5, seed * 1000 + epoch);
+        }
+    }
+
+    @Test
+    void everyEpochReadsItsOwnImagesAlsoAfterARestore() {
+        Changing changing = new Changing(faces);
+        TaskImages data = TaskImages.of(changing, faces.labels(), faces.classes());
+        int[] all = IntStream.range(0, data.size()).toArray();
+        try (TinyBackbone backbone = TinyBackbone.random(DataType.FLOAT32, 1);
+                AdaptedModel straight = fresh(backbone);
+                TrainingLoop whole = new TrainingLoop(straight, data.select(all), SETTINGS);
+                AdaptedModel other = new AdaptedModel(backbone, CONFIG, 3, 77);
+                TrainingLoop rest = new TrainingLoop(other, data, SETTINGS);
+                AdaptedModel third = fresh(backbone);
+                TrainingLoop plain = new TrainingLoop(third, faces.task(), SETTINGS)) {
+            whole.run(6, null, TrainingListener.NONE);
+            rest.restore(6, whole.state());
+            whole.run(16, null, TrainingListener.NONE);
+            rest.run(16, null, TrainingListener.NONE);
+            plain.run(16, null, TrainingListener.NONE);
+            assertThat(rest.state()).isEqualTo(whole.state()).isNotEqualTo(plain.state());
+        }
+        assertThat(changing.asked).containsExactlyInAnyOrder("9/0", "9/1", "9/2", "9/3");
     }
 
     @Test

@@ -11,6 +11,8 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.Activation;
+import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.DefaultTrainingConfig;
 import ai.djl.training.EasyTrain;
@@ -44,7 +46,12 @@ class FairnessEvaluatorTest {
     @Test
     void aPlainTrainerTracksIt() throws Exception {
         try (Model model = Model.newInstance("linear", "PyTorch")) {
-            model.setBlock(Linear.builder().setUnits(2).build());
+            // A trainer refuses gradients that add up to 0, as those of a softmax's layer may.
+            model.setBlock(
+                    new SequentialBlock()
+                            .add(Linear.builder().setUnits(3).build())
+                            .add(Activation::tanh)
+                            .add(Linear.builder().setUnits(2).build()));
             NDManager manager = model.getNDManager();
             int n = 256;
             NDArray x = manager.randomNormal(new Shape(n, 4));

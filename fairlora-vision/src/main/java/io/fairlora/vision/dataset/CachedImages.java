@@ -5,14 +5,7 @@ import static com.google.common.base.Preconditions.checkArgument;
 import io.fairlora.lora.InputSpec;
 import io.fairlora.training.ImageReadException;
 import io.fairlora.training.Images;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Objects;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntConsumer;
 
 /**
@@ -58,74 +51,16 @@ public final class CachedImages implements Images {
                 bytes,
                 maxBytes);
         byte[][] pixels = new byte[images.size()][];
-        AtomicInteger next = new AtomicInteger();
-        Progress progress = new Progress(listener);
-        ExecutorService pool = Executors.newFixedThreadPool(threads);
-        try {
-            List<Future<?>> readers = new ArrayList<>();
-            for (int t = 0; t < threads; t++) {
-                readers.add(
-                        pool.submit(
-                                () -> {
-                                    try {
-                                        readRest(images, spec, pixels, next, progress);
-                                    } catch (RuntimeException | Error e) {
-                                        // The others need not go on.
-                                        next.set(pixels.length);
-                                        throw e;
-                                    }
-                                }));
-            }
-            for (Future<?> reader : readers) {
-                await(reader);
-            }
-        } finally {
-            pool.shutdownNow();
-        }
+        ParallelReads.run(
+                pixels.length,
+                threads,
+                i -> {
+                    byte[] image = new byte[spec.bytes()];
+                    images.read(i, spec, image, 0);
+                    pixels[i] = image;
+                },
+                listener);
         return new CachedImages(images, spec, pixels);
-    }
-
-    private static void readRest(
-            Images images, InputSpec spec, byte[][] pixels, AtomicInteger next, Progress progress) {
-        int i = next.getAndIncrement();
-        while (i < pixels.length && !Thread.currentThread().isInterrupted()) {
-            byte[] image = new byte[spec.bytes()];
-            images.read(i, spec, image, 0);
-            pixels[i] = image;
-            progress.oneMore();
-            i = next.getAndIncrement();
-        }
-    }
-
-    /** Counts for one listener, one thread at a time. */
-    private static final class Progress {
-        private final IntConsumer listener;
-        private int done;
-
-        Progress(IntConsumer listener) {
-            this.listener = listener;
-        }
-
-        synchronized void oneMore() {
-            listener.accept(++done);
-        }
-    }
-
-    private static void await(Future<?> reader) {
-        try {
-            reader.get();
-        } catch (ExecutionException e) {
-            if (e.getCause() instanceof RuntimeException cause) {
-                throw cause;
-            }
-            if (e.getCause() instanceof Error cause) {
-                throw cause;
-            }
-            throw new IllegalStateException(e.getCause());
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new ImageReadException("interrupted while reading images", e);
-        }
     }
 
     @Override

@@ -22,7 +22,9 @@ import org.jspecify.annotations.Nullable;
  * <p>The folder holds {@code img_align_celeba} and {@code list_attr_celeba.txt}, and for {@link
  * #partition} and {@link #splitByIdentity} also {@code list_eval_partition.txt} and {@code
  * identity_CelebA.txt}; each may instead be a CSV file of that name, or lie in {@code Img}, {@code
- * Anno} and {@code Eval} as in the official archive. Images may be there only in part.
+ * Anno} and {@code Eval} as in the official archive. Instead of the folder of images there may be
+ * the archive {@code img_align_celeba.zip}, which is read without unpacking it. Images may be there
+ * only in part.
  *
  * <p>Attributes: the 40 of the list (class 1 is its presence), and {@code identity} (a plain
  * number) where that list is there.
@@ -183,8 +185,24 @@ public final class CelebA extends FaceDataset {
                     return images;
                 }
             }
+            for (Path folder : List.of(root, root.resolve("Img"))) {
+                Path zip = folder.resolve("img_align_celeba.zip");
+                if (Files.isRegularFile(zip)) {
+                    return folderInZip(FileImages.inZip(zip));
+                }
+            }
             throw new DatasetException(
-                    root.resolve("img_align_celeba") + ": there is no such folder");
+                    root.resolve("img_align_celeba")
+                            + ": there is no such folder, nor an archive img_align_celeba.zip");
+        }
+
+        /** Archives in circulation hold the folder, that folder in another, or the files alone. */
+        private static Path folderInZip(Path top) {
+            Path folder = top;
+            while (Files.isDirectory(folder.resolve("img_align_celeba"))) {
+                folder = folder.resolve("img_align_celeba");
+            }
+            return folder;
         }
 
         private static Path attributeList(Path root) {

@@ -3,13 +3,11 @@ package io.fairlora.vision.dataset;
 import static com.google.common.base.Preconditions.checkArgument;
 
 import com.google.common.primitives.Ints;
-import io.fairlora.lora.InputSpec;
-import io.fairlora.lora.Interpolation;
 import io.fairlora.party.AuditImages;
 import io.fairlora.party.SensitiveImages;
-import io.fairlora.training.ImageReadException;
 import io.fairlora.training.Images;
 import io.fairlora.training.TaskImages;
+import io.fairlora.vision.transform.Augmentation;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -55,7 +53,7 @@ public class FaceDataset {
         return new FaceDataset(
                 images,
                 List.of(),
-                new DatasetReport(images.size(), List.of(), List.of(), List.of(), List.of()));
+                DatasetReport.ofListing(images.size(), List.of(), List.of(), List.of(), List.of()));
     }
 
     /**
@@ -137,7 +135,8 @@ public class FaceDataset {
     }
 
     /**
-     * What was found on disk when this data set, or the one it was selected from, was built.
+     * What was found on disk when this data set, or the one it was selected from, was built or
+     * checked.
      *
      * @return the report
      */
@@ -168,6 +167,17 @@ public class FaceDataset {
      */
     public final FaceDataset withImages(Images replacement) {
         return new FaceDataset(replacement, List.copyOf(columns.values()), report);
+    }
+
+    /**
+     * The same faces, which training sees augmented.
+     *
+     * @param augmentation what is done to them, drawn anew for every epoch; measuring and
+     *     predicting see the images as they are
+     * @return the data set
+     */
+    public final FaceDataset augmented(Augmentation augmentation) {
+        return withImages(AugmentedImages.of(images, augmentation));
     }
 
     /**
@@ -243,22 +253,22 @@ public class FaceDataset {
     }
 
     /**
-     * Decodes every image once and says which cannot be read; takes as long as reading them all.
+     * Reads every image once, which takes as long as that, and leaves out those that cannot be
+     * used.
      *
-     * @return one sentence for each image that cannot be read, in order; empty if all are sound
+     * @param how how strictly, on how many threads
+     * @return the other faces; their {@link #report()} names those left out and whatever else the
+     *     check found
+     * @throws DatasetException if the check is strict and anything is wrong
+     * @throws IllegalArgumentException if digests are to be compared and the images are not in
+     *     files
      */
-    public final List<String> verifyImages() {
-        InputSpec smallest = new InputSpec(1, 1, Interpolation.BILINEAR);
-        byte[] pixel = new byte[smallest.bytes()];
-        List<String> unreadable = new ArrayList<>();
-        for (int i = 0; i < size(); i++) {
-            try {
-                images.read(i, smallest, pixel, 0);
-            } catch (ImageReadException e) {
-                unreadable.add(String.valueOf(e.getMessage()));
-            }
-        }
-        return List.copyOf(unreadable);
+    public final FaceDataset checked(DatasetCheck how) {
+        return how.apply(this);
+    }
+
+    final FaceDataset withReport(DatasetReport other) {
+        return new FaceDataset(images, List.copyOf(columns.values()), other);
     }
 
     /** The column of an attribute that has classes and is known for every face. */

@@ -3,7 +3,6 @@ package io.fairlora.vision.dataset;
 import static com.google.common.base.Preconditions.checkArgument;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
-import de.siegmar.fastcsv.reader.NamedCsvRecord;
 import io.fairlora.training.Images;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -141,22 +140,21 @@ public final class FairFace extends FaceDataset {
             list.forEach(
                     row -> {
                         int[] values = {
-                            code(list, row, "age", AGES),
-                            code(list, row, "gender", GENDERS),
-                            code(list, row, "race", RACES)
+                            code(row, "age", AGES),
+                            code(row, "gender", GENDERS),
+                            code(row, "race", RACES)
                         };
-                        if (files.add(list.cell(row, "file"))) {
+                        if (files.add(row.cell("file"))) {
                             labels.add(values);
                         }
                     });
         }
 
-        private static int code(
-                LabelList list, NamedCsvRecord row, String column, List<String> classes) {
-            String text = list.cell(row, column);
+        private static int code(LabelList.Row row, String column, List<String> classes) {
+            String text = row.cell(column);
             int code = classes.indexOf(column.equals("age") ? ageGroup(text) : text);
             if (code < 0) {
-                throw list.unexpected(row, column, text, classes);
+                throw row.unexpected(column, text, classes);
             }
             return code;
         }

@@ -2,16 +2,28 @@ package io.fairlora.vision.dataset;
 
 import static com.google.common.base.Preconditions.checkArgument;
 
-import io.fairlora.lora.InputSpec;
-import io.fairlora.training.Images;
-import io.fairlora.vision.transform.Framing;
+import com.google.common.hash.Hasher;
+import io.fairlora.training.ImageReadException;
 import io.fairlora.vision.transform.ImageDecoder;
 import io.fairlora.vision.transform.RgbImage;
+import java.io.IOException;
+import java.nio.file.FileSystem;
+import java.nio.file.FileSystems;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.zip.CRC32;
+import java.util.zip.ZipError;
 
-/** Images in files: decoded, cropped if asked for, and resized whenever one is read. Immutable. */
-public final class FileImages implements Images {
+/**
+ * Images in files, or in a zip archive that is not unpacked: decoded, cropped if asked for, and
+ * resized whenever one is read. Immutable.
+ */
+public final class FileImages implements RgbImages {
 
     private final Path folder;
     private final List<String> names;
@@ -54,6 +66,23 @@ public final class FileImages implements Images {
     }
 
     /**
+     * The top folder of a zip archive, in which files are read as in any other; the archive is open
+     * as long as something refers to it.
+     *
+     * @param zip the archive
+     * @return its folder
+     * @throws DatasetException if it is no zip archive
+     */
+    static Path inZip(Path zip) {
+        try {
+            FileSystem archive = FileSystems.newFileSystem(zip);
+            return archive.getRootDirectories().iterator().next();
+        } catch (IOException | ZipError | UnsupportedOperationException e) {
+            throw new DatasetException(zip + ": is not a zip archive: " + e.getMessage(), e);
+        }
+    }
+
+    /**
      * The same files decoded otherwise.
      *
      * @param other the decoder
@@ -81,6 +110,20 @@ public final class FileImages implements Images {
         return new FileImages(folder, names, decoder, ofHeight, ofWidth);
     }
 
+    /**
+     * {@inheritDoc}
+     *
+     * @return files again
+     */
+    @Override
+    public FileImages select(int[] indices) {
+        List<String> picked = new ArrayList<>(indices.length);
+        for (int index : indices) {
+            picked.add(names.get(index));
+        }
+        return new FileImages(folder, List.copyOf(picked), decoder, heightFraction, widthFraction);
+    }
+
     @Override
     public int size() {
         return names.size();
@@ -95,15 +138,90 @@ public final class FileImages implements Images {
      * The file of an image.
      *
      * @param index the image, in {@code [0, size())}
-     * @return its path
+     * @return its path; in a zip archive one of the archive's own file system
      */
     public Path file(int index) {
         return folder.resolve(names.get(index));
     }
 
     @Override
-    public void read(int index, InputSpec spec, byte[] target, int offset) {
-        RgbImage image = decoder.decode(file(index)).centreCrop(heightFraction, widthFraction);
-        Framing.apply(image, spec).copyPlanes(target, offset);
+    public RgbImage image(int index) {
+        return decode(index, content(index));
+    }
+
+    /**
+     * The bytes of a file.
+     *
+     * @throws ImageReadException if there is no such file, it cannot be read, or its checksum in an
+     *     archive is another
+     */
+    byte[] content(int index) {
+        Path file = file(index);
+        try {
+            byte[] content = Files.readAllBytes(file);
+            if (isInZip() && checksum(content) != (long) Files.getAttribute(file, "zip:crc")) {
+                throw new ImageReadException(
+                        label(index) + ": is damaged: the archive has another checksum for it",
+                        null);
+            }
+            return content;
+        } catch (NoSuchFileException e) {
+            throw new ImageReadException(label(index) + ": there is no such file", e);
+        } catch (IOException e) {
+            throw new ImageReadException(label(index) + ": cannot be read: " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * Puts in what the pixels depend on: names, sizes and times of change of the files, in an
+     * archive their checksums, and how they are decoded.
+     *
+     * @throws ImageReadException if there is no such file
+     */
+    void fingerprint(Hasher hasher) {
+        hasher.putUnencodedChars(decoder.toString());
+        hasher.putDouble(heightFraction).putDouble(widthFraction);
+        for (int i = 0; i < names.size(); i++) {
+            Path file = file(i);
+            try {
+                BasicFileAttributes attributes =
+                        Files.readAttributes(file, BasicFileAttributes.class);
+                hasher.putInt(name(i).length()).putUnencodedChars(name(i));
+                hasher.putLong(attributes.size());
+                if (isInZip()) {
+                    hasher.putLong((long) Files.getAttribute(file, "zip:crc"));
+                }
+                hasher.putLong(attributes.lastModifiedTime().to(TimeUnit.NANOSECONDS));
+            } catch (NoSuchFileException e) {
+                throw new ImageReadException(label(i) + ": there is no such file", e);
+            } catch (IOException e) {
+                throw new ImageReadException(label(i) + ": cannot be read: " + e.getMessage(), e);
+            }
+        }
+    }
+
+    /** Decodes the bytes of a file and cuts out the middle. */
+    RgbImage decode(int index, byte[] content) {
+        return decoder.decode(content, label(index)).centreCrop(heightFraction, widthFraction);
+    }
+
+    private boolean isInZip() {
+        return folder.getFileSystem() != FileSystems.getDefault();
+    }
+
+    private static long checksum(byte[] content) {
+        CRC32 checksum = new CRC32();
+        checksum.update(content);
+        return checksum.getValue();
+    }
+
+    private String label(int index) {
+        return label(file(index));
+    }
+
+    /** What a message calls a file; a path in an archive does not tell which one. */
+    static String label(Path file) {
+        FileSystem system = file.getFileSystem();
+        return system == FileSystems.getDefault() ? file.toString() : system + "!" + file;
     }
 }

@@ -56,7 +56,7 @@ final class FilesOnDisk {
             throw new DatasetException(
                     String.format(
                             "%s: holds none of the %d images that the list names",
-                            root, listed.size()));
+                            FileImages.label(root), listed.size()));
         }
         List<String> unlisted = new ArrayList<>();
         for (String file : new TreeSet<>(present)) {
@@ -64,6 +64,6 @@ final class FilesOnDisk {
                 unlisted.add(file);
             }
         }
-        return new DatasetReport(used.size(), malformed, absent, unlisted, duplicates);
+        return DatasetReport.ofListing(used.size(), malformed, absent, unlisted, duplicates);
     }
 }

@@ -4,8 +4,8 @@ import static com.google.common.base.Preconditions.checkArgument;
 
 import com.google.common.primitives.Ints;
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
-import de.siegmar.fastcsv.reader.NamedCsvRecord;
 import io.fairlora.training.Images;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -17,9 +17,11 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A folder of images with a CSV file of labels: one column names the file, relative to the folder,
- * the others are attributes. The values of an attribute become its classes in sorted order, by
- * number where all are whole numbers and by character otherwise; an empty cell is an unknown label.
+ * A folder of images with a file of labels, CSV with a header or, if it is named {@code .jsonl}, a
+ * JSON object on each line: one column names the file, relative to the folder, the others are
+ * attributes. The values of an attribute become its classes in sorted order, by number where all
+ * are whole numbers and by character otherwise; a cell that is empty, null or absent is an unknown
+ * label.
  */
 public final class ImageFolder extends FaceDataset {
 
@@ -49,9 +51,9 @@ public final class ImageFolder extends FaceDataset {
         private Builder() {}
 
         /**
-         * The folder of images.
+         * The folder of images, or a zip archive, which is read without unpacking it.
          *
-         * @param root the folder
+         * @param root the folder or the archive
          * @return this
          */
         @CanIgnoreReturnValue
@@ -61,7 +63,8 @@ public final class ImageFolder extends FaceDataset {
         }
 
         /**
-         * The CSV file of labels, with a header.
+         * The file of labels: CSV with a header, or JSON objects on lines if it ends in {@code
+         * .jsonl}.
          *
          * @param labels the file
          * @return this
@@ -126,23 +129,25 @@ public final class ImageFolder extends FaceDataset {
          * Reads the labels and looks which images are there.
          *
          * @return the data set
-         * @throws DatasetException if the CSV file is missing or damaged, lacks a column, has a
-         *     value that is none of the given classes or no number, or none of its images is there
+         * @throws DatasetException if the file of labels is missing or damaged, lacks a column, has
+         *     a value that is none of the given classes or no number, or none of its images is
+         *     there
          * @throws IllegalArgumentException if the root or the labels are not set
          */
         public ImageFolder build() {
             checkArgument(root != null, "setRoot must be given");
             checkArgument(labels != null, "setLabels must be given");
             LabelList list = new LabelList(labels);
-            FilesOnDisk files = new FilesOnDisk(root);
+            FilesOnDisk files =
+                    new FilesOnDisk(Files.isRegularFile(root) ? FileImages.inZip(root) : root);
             Map<String, List<String>> cells = new LinkedHashMap<>();
             list.forEach(
                     row -> {
-                        String file = fileColumn == null ? row.getHeader().get(0) : fileColumn;
-                        boolean present = files.add(list.cell(row, file));
+                        String file = fileColumn == null ? row.columns().get(0) : fileColumn;
+                        boolean present = files.add(row.cell(file));
                         for (String column : columns(row, file)) {
-                            String cell = list.cell(row, column);
-                            check(list, row, column, cell);
+                            String cell = row.cell(column);
+                            check(row, column, cell);
                             if (present) {
                                 cells.computeIfAbsent(column, c -> new ArrayList<>()).add(cell);
                             }
@@ -154,24 +159,24 @@ public final class ImageFolder extends FaceDataset {
             return new ImageFolder(files.images(), columns, report);
         }
 
-        private List<String> columns(NamedCsvRecord row, String file) {
+        private List<String> columns(LabelList.Row row, String file) {
             if (!labelColumns.isEmpty()) {
                 return labelColumns;
             }
-            return row.getHeader().stream().filter(column -> !column.equals(file)).toList();
+            return row.columns().stream().filter(column -> !column.equals(file)).toList();
         }
 
-        private void check(LabelList list, NamedCsvRecord row, String column, String cell) {
+        private void check(LabelList.Row row, String column, String cell) {
             List<String> expected = classes.get(column);
             if (cell.isEmpty()) {
                 return;
             }
             if (expected != null && !expected.contains(cell)) {
-                throw list.unexpected(row, column, cell, expected);
+                throw row.unexpected(column, cell, expected);
             }
             Integer number = Ints.tryParse(cell);
             if (numberColumns.contains(column) && (number == null || number < 0)) {
-                throw list.unexpected(row, column, cell, List.of("0", "1", "2", "..."));
+                throw row.unexpected(column, cell, List.of("0", "1", "2", "..."));
             }
         }
 

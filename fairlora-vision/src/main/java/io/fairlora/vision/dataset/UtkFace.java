@@ -160,7 +160,7 @@ public final class UtkFace extends FaceDataset {
             return new UtkFace(
                     FileImages.of(root, names),
                     columns(labels),
-                    new DatasetReport(names.size(), bad, List.of(), List.of(), List.of()));
+                    DatasetReport.ofListing(names.size(), bad, List.of(), List.of(), List.of()));
         }
 
         private List<LabelColumn> columns(List<int[]> labels) {

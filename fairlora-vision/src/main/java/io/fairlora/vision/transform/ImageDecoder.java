@@ -25,24 +25,41 @@ import org.jspecify.annotations.Nullable;
  * and whatever else the JDK reads.
  *
  * <p>As Pillow does, it drops transparency and ignores embedded colour profiles. Of 16 bits the
- * upper 8 are kept; this also holds for 16 bit greyscale, which Pillow would clip to white. A file
- * that is cut short is refused, never padded. Immutable.
+ * upper 8 are kept; this also holds for 16 bit greyscale, which Pillow would clip to white.
+ *
+ * <p>A file that is cut short is refused, never padded. So is one whose damage the format lets one
+ * see: a wrong checksum in a PNG, compressed data of a JPEG that follows no code or does not end
+ * where the image does ({@link #tolerant()} takes the latter, as Pillow does). A JPEG has no
+ * checksum, so a flipped bit that makes another valid code passes; who must know keeps digests of
+ * the files. Immutable.
  */
 public final class ImageDecoder {
 
     /** Turns images upright as their Exif orientation says. */
-    public static final ImageDecoder UPRIGHT = new ImageDecoder(true);
+    public static final ImageDecoder UPRIGHT = new ImageDecoder(true, false);
 
     /** Leaves images as they are stored, as torchvision and timm do. */
-    public static final ImageDecoder AS_STORED = new ImageDecoder(false);
+    public static final ImageDecoder AS_STORED = new ImageDecoder(false, false);
 
     /** Twice Pillow's {@code MAX_IMAGE_PIXELS}, the number above which it refuses, too. */
     private static final long MAX_PIXELS = 2L * 89_478_485;
 
     private final boolean upright;
+    private final boolean tolerant;
 
-    private ImageDecoder(boolean upright) {
+    private ImageDecoder(boolean upright, boolean tolerant) {
         this.upright = upright;
+        this.tolerant = tolerant;
+    }
+
+    /**
+     * A decoder that also takes a JPEG with corrupt compressed data, if it decodes to a whole
+     * image: Pillow does so without a word.
+     *
+     * @return a decoder of the same orientation
+     */
+    public ImageDecoder tolerant() {
+        return new ImageDecoder(upright, true);
     }
 
     /**
@@ -79,7 +96,26 @@ public final class ImageDecoder {
         return upright && mayBeTurned ? Orientation.apply(image, Orientation.of(file)) : image;
     }
 
-    private static RgbImage decodeAsStored(byte[] file, String name, @Nullable JpegStructure jpeg) {
+    /**
+     * Whether the ending of a file's name fits its content.
+     *
+     * @param name the name
+     * @param file the content
+     * @return {@code false} for a JPEG file not named {@code .jpg} or {@code .jpeg}, a PNG file not
+     *     named {@code .png}, and any other file so named
+     */
+    public static boolean isNamedAs(String name, byte[] file) {
+        String lower = name.toLowerCase(Locale.ROOT);
+        boolean namedJpeg = lower.endsWith(".jpg") || lower.endsWith(".jpeg");
+        boolean namedPng = lower.endsWith(".png");
+        return namedJpeg == JpegStructure.isJpeg(file) && namedPng == PngStructure.isPng(file);
+    }
+
+    private RgbImage decodeAsStored(byte[] file, String name, @Nullable JpegStructure jpeg) {
+        String wrong = PngStructure.isPng(file) ? PngStructure.damage(file) : null;
+        if (wrong != null) {
+            throw new ImageReadException(name + ": the PNG file is damaged: " + wrong, null);
+        }
         if (jpeg != null && !jpeg.complete()) {
             throw new ImageReadException(
                     name + ": the JPEG file is cut short after " + file.length + " bytes", null);
@@ -97,9 +133,7 @@ public final class ImageDecoder {
             String[] damage = new String[1];
             reader.addIIOReadWarningListener(
                     (source, warning) -> {
-                        // The JDK pads what is missing and only warns.
-                        if (jpeg == null
-                                || warning.toLowerCase(Locale.ROOT).contains("premature")) {
+                        if (jpeg == null || isDamage(warning)) {
                             damage[0] = warning;
                         }
                     });
@@ -124,6 +158,14 @@ public final class ImageDecoder {
         } finally {
             reader.dispose();
         }
+    }
+
+    /** The JDK pads what is missing and only warns; its other warnings are of metadata. */
+    private boolean isDamage(String warning) {
+        String text = warning.toLowerCase(Locale.ROOT);
+        return text.contains("premature")
+                || (!tolerant
+                        && (text.contains("corrupt") || text.contains("inconsistent progression")));
     }
 
     /** The JDK's own reader: a plug-in on the class path must not change the pixels. */
@@ -251,5 +293,11 @@ public final class ImageDecoder {
 
     private static int clamp(int value) {
         return Math.max(0, Math.min(255, value));
+    }
+
+    /** Says how it decodes. */
+    @Override
+    public String toString() {
+        return "ImageDecoder[upright=" + upright + ", tolerant=" + tolerant + "]";
     }
 }

@@ -122,17 +122,51 @@ public final class RgbImage {
                 widthFraction);
         int rows = Math.max(1, (int) Math.round(height * heightFraction));
         int columns = Math.max(1, (int) Math.round(width * widthFraction));
-        if (rows == height && columns == width) {
+        return crop((width - columns) / 2, (height - rows) / 2, columns, rows);
+    }
+
+    /**
+     * A part of the image.
+     *
+     * @param left the first column, at least 0
+     * @param top the first row, at least 0
+     * @param columns how many, at least 1
+     * @param rows how many, at least 1
+     * @return an image of that size
+     * @throws IndexOutOfBoundsException if the part does not lie in the image
+     */
+    public RgbImage crop(int left, int top, int columns, int rows) {
+        Objects.checkFromIndexSize(left, columns, width);
+        Objects.checkFromIndexSize(top, rows, height);
+        if (columns == width && rows == height) {
             return this;
         }
-        int top = (height - rows) / 2;
-        int left = (width - columns) / 2;
         byte[] kept = new byte[3 * rows * columns];
         for (int y = 0; y < rows; y++) {
             System.arraycopy(
                     pixels, 3 * ((top + y) * width + left), kept, 3 * y * columns, 3 * columns);
         }
         return new RgbImage(columns, rows, kept);
+    }
+
+    /**
+     * An image of pixels that lie plane by plane.
+     *
+     * @param width columns, at least 1
+     * @param height rows, at least 1
+     * @param planes at least {@code 3 * width * height} unsigned bytes in the order channel, row,
+     *     column, as {@link #copyPlanes} writes them
+     * @return the image
+     */
+    public static RgbImage ofPlanes(int width, int height, byte[] planes) {
+        int plane = width * height;
+        byte[] pixels = new byte[3 * plane];
+        for (int i = 0; i < plane; i++) {
+            pixels[3 * i] = planes[i];
+            pixels[3 * i + 1] = planes[plane + i];
+            pixels[3 * i + 2] = planes[2 * plane + i];
+        }
+        return new RgbImage(width, height, pixels);
     }
 
     /** The pixels themselves; whoever takes them does not write to them. */

@@ -24,10 +24,15 @@ record ImageProcessorConfig(VitPreprocessing preprocessing, ImageSize size) {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final double RESCALE_FACTOR = 1 / 255.0;
 
+    /** Not Hugging Face's, whose cut always begins at the lower pixel. */
+    private static final String ROUNDING = "fairlora_crop_rounding";
+
     /** What differs between the processors if a file does not say it. */
     private enum Kind {
-        /** {@code ViTImageProcessor}, {@code SiglipImageProcessor}. */
+        /** {@code ViTImageProcessor}. */
         VIT(false, true, 224),
+        /** {@code SiglipImageProcessor}. */
+        SIGLIP(false, true, 224),
         /** {@code DeiTImageProcessor}. */
         DEIT(true, true, 256),
         /** {@code BitImageProcessor}, {@code CLIPImageProcessor}. */
@@ -50,20 +55,18 @@ record ImageProcessorConfig(VitPreprocessing preprocessing, ImageSize size) {
             if (name.startsWith("DeiT")) {
                 return DEIT;
             }
+            if (name.startsWith("Siglip")) {
+                return SIGLIP;
+            }
             return name.startsWith("Bit") || name.startsWith("CLIP") ? BIT : VIT;
         }
     }
 
     static ImageProcessorConfig parse(JsonNode json) {
         Kind kind = Kind.of(json);
-        checkArgument(!json.hasNonNull("crop_pct"), "crop_pct is not supported");
         checkArgument(
-                json.path("do_rescale").asBoolean(true), "do_rescale must be true, found false");
-        double factor = json.path("rescale_factor").asDouble(RESCALE_FACTOR);
-        checkArgument(
-                Math.abs(factor - RESCALE_FACTOR) < 1e-9,
-                "rescale_factor must be 1/255, found %s",
-                factor);
+                !json.hasNonNull("crop_pct"),
+                "crop_pct is not supported, expected size and crop_size");
         Interpolation interpolation =
                 interpolation(json.path("resample").asInt(kind == Kind.VIT ? 2 : 3));
         JsonNode size = json.path("size");
@@ -81,14 +84,18 @@ record ImageProcessorConfig(VitPreprocessing preprocessing, ImageSize size) {
                     new VitPreprocessing(interpolation, normalization), size(size, kind.size));
         }
         CentreCrop crop;
+        Rounding rounding =
+                json.path(ROUNDING).asText("").equals("half_even")
+                        ? Rounding.HALF_EVEN
+                        : Rounding.DOWN;
         if (!json.path("do_resize").asBoolean(true)) {
-            crop = CentreCrop.ofOriginal(Rounding.DOWN);
+            crop = CentreCrop.ofOriginal(rounding);
         } else if (edge) {
             JsonNode length = size.isObject() ? size.path("shortest_edge") : size;
-            crop = CentreCrop.ofShortestEdge(length.asInt(kind.size), Rounding.DOWN);
+            crop = CentreCrop.ofShortestEdge(length.asInt(kind.size), rounding);
         } else {
             ImageSize resized = size(size, kind.size);
-            crop = CentreCrop.ofSize(resized.height(), resized.width(), Rounding.DOWN);
+            crop = CentreCrop.ofSize(resized.height(), resized.width(), rounding);
         }
         return new ImageProcessorConfig(
                 new VitPreprocessing(interpolation, normalization, crop),
@@ -117,14 +124,28 @@ record ImageProcessorConfig(VitPreprocessing preprocessing, ImageSize size) {
         return new ImageSize(side, side);
     }
 
+    /** What a processor does to a pixel p is {@code (p * factor - mean) / std}. */
     private static Normalization normalization(JsonNode json, Kind kind) {
-        if (!json.path("do_normalize").asBoolean(true)) {
-            return new Normalization(List.of(0.0, 0.0, 0.0), List.of(1.0, 1.0, 1.0));
+        Normalization plain = new Normalization(List.of(0.0, 0.0, 0.0), List.of(1.0, 1.0, 1.0));
+        if (json.path("do_normalize").asBoolean(true)) {
+            Normalization absent = kind == Kind.BIT ? Normalization.CLIP : Normalization.HALF;
+            plain =
+                    new Normalization(
+                            numbers(json.path("image_mean"), absent.mean()),
+                            numbers(json.path("image_std"), absent.std()));
         }
-        Normalization absent = kind == Kind.BIT ? Normalization.CLIP : Normalization.HALF;
+        double factor =
+                json.path("do_rescale").asBoolean(true)
+                        ? json.path("rescale_factor").asDouble(RESCALE_FACTOR)
+                        : 1;
+        checkArgument(factor > 0, "rescale_factor must be above 0, found %s", factor);
+        double scale = factor / RESCALE_FACTOR;
+        if (Math.abs(scale - 1) < 1e-6) {
+            return plain;
+        }
         return new Normalization(
-                numbers(json.path("image_mean"), absent.mean()),
-                numbers(json.path("image_std"), absent.std()));
+                plain.mean().stream().map(m -> m / scale).toList(),
+                plain.std().stream().map(s -> s / scale).toList());
     }
 
     static List<Double> numbers(JsonNode array, List<Double> absent) {
@@ -157,6 +178,9 @@ record ImageProcessorConfig(VitPreprocessing preprocessing, ImageSize size) {
         }
         json.put("do_center_crop", true);
         putSize(json, "crop_size", config.imageHeight(), config.imageWidth());
+        if (crop.rounding() == Rounding.HALF_EVEN) {
+            json.put(ROUNDING, "half_even");
+        }
         switch (crop.resize()) {
             case EXACT -> putSize(json, "size", crop.height(), crop.width());
             case SHORTEST_EDGE -> json.putObject("size").put("shortest_edge", crop.height());

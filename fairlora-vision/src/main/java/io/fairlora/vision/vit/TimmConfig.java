@@ -275,6 +275,18 @@ final class TimmConfig {
         return List.copyOf(labels);
     }
 
+    /** timm's evaluation transform for images of the size that the file names. */
+    static VitPreprocessing preprocessing(JsonNode json) {
+        JsonNode fields = json.has("pretrained_cfg") ? json.path("pretrained_cfg") : json;
+        JsonNode input = fields.path("input_size");
+        checkArgument(
+                input.isMissingNode() || (input.size() == 3 && input.path(0).asInt() == 3),
+                "input_size must be [3, height, width], found %s",
+                input);
+        return preprocessing(
+                json, new ImageSize(input.path(1).asInt(224), input.path(2).asInt(224)));
+    }
+
     /** timm's evaluation transform for images of a size. */
     static VitPreprocessing preprocessing(JsonNode json, ImageSize size) {
         JsonNode fields = json.has("pretrained_cfg") ? json.path("pretrained_cfg") : json;
@@ -295,6 +307,7 @@ final class TimmConfig {
                                 fields.path("std"), Normalization.IMAGENET.std()));
         String mode = fields.path("crop_mode").asText("center");
         double fraction = fields.path("crop_pct").asDouble(0.875);
+        checkArgument(fraction > 0, "crop_pct must be above 0, found %s", fraction);
         int height = (int) Math.floor(size.height() / fraction);
         int width = (int) Math.floor(size.width() / fraction);
         @Nullable CentreCrop crop =

@@ -417,15 +417,12 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
     @Override
     public Object stem(int layer) {
         checkLayer(layer);
-        long revisions = embeddings.projection.weightRevision();
-        for (TransformerLayer below : layers.subList(0, layer)) {
-            for (LoraLinear linear : below.linears()) {
-                if (!linear.names().isEmpty()) {
-                    return new Object();
-                }
-                revisions += linear.weightRevision();
-            }
+        List<LoraLinear> below = new ArrayList<>(List.of(embeddings.projection));
+        layers.subList(0, layer).forEach(each -> below.addAll(each.linears()));
+        if (!below.stream().allMatch(LoraLinear::isPlain)) {
+            return new Object();
         }
+        long revisions = below.stream().mapToLong(LoraLinear::weightRevision).sum();
         return new Stem(embeddings.positions, layer, precision, revisions);
     }
 

@@ -45,6 +45,17 @@ public record VitPreprocessing(
         return ImageProcessorConfig.parse(json).preprocessing();
     }
 
+    /**
+     * Reads timm's {@code pretrained_cfg}, for its evaluation transform at the size it names.
+     *
+     * @param json the JSON object, or one that has it as a field of that name
+     * @return the preprocessing
+     * @throws IllegalArgumentException if it asks for something that is not supported
+     */
+    public static VitPreprocessing parseTimm(JsonNode json) {
+        return TimmConfig.preprocessing(json);
+    }
+
     /** The same for images of another size: what they are resized to before the cut grows alike. */
     VitPreprocessing scaled(ImageSize from, ImageSize to) {
         if (crop == null || from.equals(to)) {

@@ -3,6 +3,8 @@ package io.fairlora.vision.dataset;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.fairlora.lora.InputSpec;
+import io.fairlora.lora.Interpolation;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -125,6 +127,53 @@ class CelebATest {
         assertIsRead(CelebA.builder().setRoot(root).build());
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"img_align_celeba/", "img_align_celeba/img_align_celeba/", ""})
+    void readsImagesStraightFromTheZip(String folder) throws IOException {
+        writeOfficial("\n");
+        Path images = root.resolve("img_align_celeba");
+        Faces.write(images.resolve("000001.jpg"), 70);
+        CelebA unpacked = CelebA.builder().setRoot(root).build();
+        byte[] expected = pixels(unpacked);
+        Path staging = Files.createDirectories(root.resolve("staging").resolve(folder));
+        for (String name : List.of("000001.jpg", "000002.jpg", "000004.jpg", "999999.jpg")) {
+            Files.move(images.resolve(name), staging.resolve(name));
+        }
+        Files.delete(images);
+        Path zip = root.resolve("img_align_celeba.zip");
+        Zips.write(
+                zip,
+                root.resolve("staging"),
+                folder + "000001.jpg",
+                folder + "000002.jpg",
+                folder + "000004.jpg",
+                folder + "999999.jpg");
+
+        CelebA faces = CelebA.builder().setRoot(root).build();
+
+        assertIsRead(faces);
+        assertThat(pixels(faces)).isEqualTo(expected);
+        assertThat(faces.checked(DatasetCheck.LENIENT).report().content().unreadable())
+                .containsExactly(
+                        zip
+                                + "!/"
+                                + folder
+                                + "000002.jpg: the file is empty, expected JPEG, PNG, GIF, BMP or"
+                                + " TIFF",
+                        zip
+                                + "!/"
+                                + folder
+                                + "000004.jpg: the file is empty, expected JPEG, PNG, GIF, BMP or"
+                                + " TIFF");
+    }
+
+    private static byte[] pixels(CelebA faces) {
+        InputSpec spec = new InputSpec(8, 8, Interpolation.BILINEAR);
+        byte[] pixels = new byte[spec.bytes()];
+        faces.images().read(0, spec, pixels, 0);
+        return pixels;
+    }
+
     @Test
     void needsTheOtherListsOnlyWhenAsked() throws IOException {
         writeOfficial("\n");
@@ -173,7 +222,10 @@ class CelebATest {
                 .hasMessage(root.resolve("list_attr_celeba.txt") + ": there is no such file");
         assertThatThrownBy(() -> CelebA.builder().setRoot(empty).build())
                 .isInstanceOf(DatasetException.class)
-                .hasMessage(empty.resolve("img_align_celeba") + ": there is no such folder");
+                .hasMessage(
+                        empty.resolve("img_align_celeba")
+                                + ": there is no such folder, nor an archive"
+                                + " img_align_celeba.zip");
         write("list_attr_celeba.txt", "\n", "1", "Smiling Male", "000007.jpg -1 1");
         assertThatThrownBy(() -> CelebA.builder().setRoot(root).build())
                 .hasMessage(

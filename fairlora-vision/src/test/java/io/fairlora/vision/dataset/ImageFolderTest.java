@@ -124,9 +124,101 @@ class ImageFolderTest {
     void findsUnreadableImages() throws IOException {
         Files.writeString(root.resolve("a/2.jpg"), "no image");
 
-        assertThat(ImageFolder.builder().setRoot(root).setLabels(labels).build().verifyImages())
+        ImageFolder faces = ImageFolder.builder().setRoot(root).setLabels(labels).build();
+
+        FaceDataset checked = faces.checked(DatasetCheck.LENIENT);
+
+        assertThat(checked.size()).isEqualTo(faces.size() - 1);
+        assertThat(checked.report().content().unreadable())
                 .containsExactly(
                         root.resolve("a/2.jpg")
                                 + ": is not an image, expected JPEG, PNG, GIF, BMP or TIFF");
+    }
+
+    @Test
+    void readsJsonLines() throws IOException {
+        Path json = root.resolve("labels.jsonl");
+        Files.writeString(
+                json,
+                """
+                {"file_name": "a/1.jpg", "outcome": "grant", "level": 2}
+
+                {"level": 10, "file_name": "a/2.jpg", "outcome": null, "smiling": true}
+                {"file_name": "absent.jpg", "outcome": "deny"}
+                """);
+
+        ImageFolder faces = ImageFolder.builder().setRoot(root).setLabels(json).build();
+
+        assertThat(faces.attributes()).containsExactly("outcome", "level", "smiling");
+        assertThat(faces.classes("outcome")).containsExactly("grant");
+        assertThat(faces.labels("outcome")).containsExactly(0, -1);
+        assertThat(faces.classes("level")).containsExactly("2", "10");
+        assertThat(faces.labels("level")).containsExactly(0, 1);
+        assertThat(faces.labels("smiling")).containsExactly(-1, 0);
+        assertThat(faces.report().absent()).containsExactly("absent.jpg");
+    }
+
+    @Test
+    void refusesLinesThatAreNotJsonObjects() throws IOException {
+        Path json = root.resolve("labels.jsonl");
+        Files.writeString(json, "{\"file\": \"a/1.jpg\"}\n[1]\n");
+        assertThatThrownBy(() -> ImageFolder.builder().setRoot(root).setLabels(json).build())
+                .isInstanceOf(DatasetException.class)
+                .hasMessage(json + ", line 2: is not a JSON object");
+
+        Files.writeString(json, "{\"file\": \"a/1.jpg\", \"box\": [1, 2]}\n");
+        assertThatThrownBy(() -> ImageFolder.builder().setRoot(root).setLabels(json).build())
+                .isInstanceOf(DatasetException.class)
+                .hasMessage(json + ", line 1: box is [1,2], expected a text or a number");
+
+        Files.writeString(json, "{\"file\": \"a/1.jpg\"\n");
+        assertThatThrownBy(() -> ImageFolder.builder().setRoot(root).setLabels(json).build())
+                .isInstanceOf(DatasetException.class)
+                .hasMessageStartingWith(json + ", line 1: is not a JSON object: ");
+    }
+
+    @Test
+    void readsAZipWithoutUnpackingIt() throws IOException {
+        Path zip = root.resolve("faces.zip");
+        Zips.write(zip, root, "a/1.jpg", "a/2.jpg", "3.jpg");
+        ImageFolder folder = ImageFolder.builder().setRoot(root).setLabels(labels).build();
+
+        ImageFolder faces = ImageFolder.builder().setRoot(zip).setLabels(labels).build();
+
+        assertThat(faces.size()).isEqualTo(folder.size());
+        assertThat(faces.report().absent()).isEqualTo(folder.report().absent());
+        InputSpec spec = new InputSpec(8, 9, Interpolation.BICUBIC);
+        for (int i = 0; i < faces.size(); i++) {
+            byte[] zipped = new byte[spec.bytes()];
+            byte[] plain = new byte[spec.bytes()];
+            faces.images().read(i, spec, zipped, 0);
+            folder.images().read(i, spec, plain, 0);
+            assertThat(zipped).isEqualTo(plain);
+        }
+    }
+
+    @Test
+    void namesAFileThatIsDamagedInTheZip() throws IOException {
+        Path zip = root.resolve("faces.zip");
+        Zips.write(zip, root, "a/1.jpg", "a/2.jpg", "3.jpg");
+        byte[] bytes = Files.readAllBytes(zip);
+        bytes[Zips.find(bytes, "a/1.jpg") + 400] ^= 1;
+        Files.write(zip, bytes);
+        ImageFolder faces = ImageFolder.builder().setRoot(zip).setLabels(labels).build();
+
+        assertThat(faces.checked(DatasetCheck.LENIENT).report().content().unreadable())
+                .containsExactly(
+                        zip
+                                + "!/a/1.jpg: is damaged: the archive has another checksum for"
+                                + " it");
+    }
+
+    @Test
+    void refusesAFileThatIsNoZip() throws IOException {
+        Path zip = Files.writeString(root.resolve("faces.zip"), "no zip");
+
+        assertThatThrownBy(() -> ImageFolder.builder().setRoot(zip).setLabels(labels).build())
+                .isInstanceOf(DatasetException.class)
+                .hasMessageStartingWith(zip + ": is not a zip archive: ");
     }
 }

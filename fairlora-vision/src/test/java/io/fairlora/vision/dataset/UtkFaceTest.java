@@ -124,6 +124,8 @@ class UtkFaceTest {
             assertThat(Arrays.stream(faces.labels(attribute)).distinct().count())
                     .isEqualTo(faces.classes(attribute).size());
         }
-        assertThat(faces.select(new int[] {0, 500, 900}).verifyImages()).isEmpty();
+        assertThatThrownBy(() -> faces.select(new int[] {0, 500, 900}).checked(DatasetCheck.STRICT))
+                .isInstanceOf(DatasetException.class)
+                .hasMessageStartingWith("the data set is not sound: 3 faces; 3 malformed (");
     }
 }

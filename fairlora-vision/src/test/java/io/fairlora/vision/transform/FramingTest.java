@@ -3,13 +3,16 @@ package io.fairlora.vision.transform;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.google.common.hash.Hashing;
+import com.google.common.io.Resources;
 import de.siegmar.fastcsv.reader.CsvReader;
 import de.siegmar.fastcsv.reader.NamedCsvRecord;
 import io.fairlora.lora.CentreCrop;
 import io.fairlora.lora.CentreCrop.Rounding;
 import io.fairlora.lora.InputSpec;
-import io.fairlora.lora.Interpolation;
+import io.fairlora.vision.vit.VitPreprocessing;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
@@ -22,45 +25,30 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class FramingTest {
 
-    /** What {@code tools/golden/image_processors.py} asks of the processors of that name. */
-    private static final Map<String, InputSpec> SPECS =
-            Map.ofEntries(
-                    Map.entry("vit_bilinear", new InputSpec(56, 48, Interpolation.BILINEAR)),
-                    Map.entry("vit_bicubic", new InputSpec(64, 64, Interpolation.BICUBIC)),
-                    hf("bit", 64, 64, Interpolation.BICUBIC, 73),
-                    hf("bit_odd", 57, 48, Interpolation.BILINEAR, 64),
-                    hf("bit_padded", 63, 64, Interpolation.BICUBIC, 50),
-                    hf("clip", 64, 64, Interpolation.BICUBIC, 64),
-                    Map.entry("deit", squashed(73, Rounding.DOWN)),
-                    Map.entry(
-                            "crop_only",
-                            new InputSpec(
-                                    64,
-                                    65,
-                                    Interpolation.BICUBIC,
-                                    CentreCrop.ofOriginal(Rounding.DOWN))),
-                    timm("timm_0.9_bicubic", 64, Interpolation.BICUBIC, 0.9),
-                    timm("timm_0.875_bilinear", 64, Interpolation.BILINEAR, 0.875),
-                    timm("timm_0.95_odd", 57, Interpolation.BICUBIC, 0.95),
-                    timm("timm_1.0", 64, Interpolation.BICUBIC, 1.0),
-                    Map.entry("timm_squash", squashed(71, Rounding.HALF_EVEN)));
+    /** Rows and columns of what the processors of {@code image_processors.py} give. */
+    private static final Map<String, int[]> SIZES =
+            Map.of(
+                    "vit_bilinear", new int[] {56, 48},
+                    "bit_odd", new int[] {57, 48},
+                    "bit_padded", new int[] {63, 64},
+                    "crop_only", new int[] {64, 65},
+                    "timm_0.95_odd", new int[] {57, 57});
 
-    private static Map.Entry<String, InputSpec> hf(
-            String name, int height, int width, Interpolation interpolation, int edge) {
-        CentreCrop crop = CentreCrop.ofShortestEdge(edge, Rounding.DOWN);
-        return Map.entry(name, new InputSpec(height, width, interpolation, crop));
-    }
-
-    private static Map.Entry<String, InputSpec> timm(
-            String name, int size, Interpolation interpolation, double fraction) {
-        CentreCrop crop =
-                CentreCrop.ofShortestEdge((int) Math.floor(size / fraction), Rounding.HALF_EVEN);
-        return Map.entry(name, new InputSpec(size, size, interpolation, crop));
-    }
-
-    private static InputSpec squashed(int size, Rounding rounding) {
-        return new InputSpec(
-                64, 64, Interpolation.BICUBIC, CentreCrop.ofSize(size, size, rounding));
+    /** Built from the processor's own file. */
+    private static InputSpec spec(String processor) throws IOException {
+        JsonNode configs =
+                new ObjectMapper()
+                        .readTree(
+                                Resources.toByteArray(
+                                        Resources.getResource(
+                                                FramingTest.class, "processors.json")));
+        JsonNode config = configs.get(processor);
+        int[] size = SIZES.getOrDefault(processor, new int[] {64, 64});
+        VitPreprocessing read =
+                processor.startsWith("timm")
+                        ? VitPreprocessing.parseTimm(config)
+                        : VitPreprocessing.parse(config);
+        return new InputSpec(size[0], size[1], read.interpolation(), read.crop());
     }
 
     static List<NamedCsvRecord> cases() throws IOException, URISyntaxException {
@@ -72,14 +60,14 @@ class FramingTest {
 
     @ParameterizedTest
     @MethodSource("cases")
-    void hasTheBitsOfTheProcessor(NamedCsvRecord expected) {
+    void hasTheBitsOfTheProcessor(NamedCsvRecord expected) throws IOException {
         RgbImage image =
                 ResizeTest.noise(
                         Integer.parseInt(expected.getField("seed")),
                         Integer.parseInt(expected.getField("width")),
                         Integer.parseInt(expected.getField("height")));
 
-        RgbImage framed = Framing.apply(image, SPECS.get(expected.getField("processor")));
+        RgbImage framed = Framing.apply(image, spec(expected.getField("processor")));
 
         assertThat(Hashing.sha256().hashBytes(framed.toByteArray()))
                 .hasToString(expected.getField("sha256"));
@@ -87,11 +75,11 @@ class FramingTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"clip", "timm_0.9_bicubic"})
-    void hasThePixelsOfTheProcessor(String name) throws URISyntaxException {
+    void hasThePixelsOfTheProcessor(String name) throws IOException, URISyntaxException {
         Path file = Path.of(FramingTest.class.getResource(name + ".png").toURI());
         RgbImage expected = ImageDecoder.AS_STORED.decode(file);
 
-        RgbImage framed = Framing.apply(ResizeTest.noise(0, 640, 481), SPECS.get(name));
+        RgbImage framed = Framing.apply(ResizeTest.noise(0, 640, 481), spec(name));
 
         assertThat(framed.toByteArray()).isEqualTo(expected.toByteArray());
     }

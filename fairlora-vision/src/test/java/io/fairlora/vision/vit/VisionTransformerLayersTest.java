@@ -14,6 +14,7 @@ import io.fairlora.lora.InjectedLora;
 import io.fairlora.lora.LoraAdapter;
 import io.fairlora.lora.LoraConfig;
 import io.fairlora.lora.LoraInjector;
+import io.fairlora.lora.LoraLinear;
 import io.fairlora.ndarray.Autograd;
 import io.fairlora.ndarray.GradientMode;
 import io.fairlora.ndarray.HostTensor;
@@ -176,6 +177,11 @@ class VisionTransformerLayersTest {
                 assertThat(vit.stem(2)).isNotEqualTo(stem).isNotEqualTo(vit.stem(2));
                 assertThat(fork.stem(2)).isEqualTo(stem);
             }
+            LoraLinear lower = vit.linears().values().iterator().next();
+            lower.replaceBias(lower.bias().getArray());
+            assertThat(vit.stem(2)).isNotEqualTo(stem);
+            lower.replaceBias(null);
+            assertThat(vit.stem(2)).isEqualTo(stem);
             AdapterMath.merge(vit, above);
             assertThat(vit.stem(2)).isEqualTo(stem);
             AdapterMath.merge(vit, below);
