@@ -24,7 +24,13 @@ def transformers_features(path, pixels, expected):
     processor = AutoImageProcessor.from_pretrained(path)
     mean = torch.tensor(processor.image_mean).view(3, 1, 1)
     std = torch.tensor(processor.image_std).view(3, 1, 1)
-    tokens = model.eval()((pixels / 255 - mean) / std).last_hidden_state
+    out = model.eval()((pixels / 255 - mean) / std)
+    tokens = out.last_hidden_state
+    if model.config.model_type == "siglip_vision_model":
+        return tokens.mean(dim=1)
+    if model.config.model_type == "clip_vision_model":
+        pooling = getattr(model.config, "fairlora_pooling", "cls")
+        return out.pooler_output if pooling == "cls" else tokens[:, 1:].mean(dim=1)
     if expected.shape[1] == tokens.shape[2]:
         return tokens[:, 0]
     if model.config.model_type == "deit":
@@ -54,8 +60,9 @@ def main(written, golden):
         if path.name == "vit-renamed":
             print(f"{path.name}: this version of transformers does not know the names")
             continue
-        if "dinov2" in config.get("model_type", "") and isinstance(config["image_size"], list):
-            print(f"{path.name}: transformers has no DINOv2 for images that are not square")
+        square_only = ("dinov2", "dinov2_with_registers", "clip_vision_model")
+        if config.get("model_type") in square_only and isinstance(config["image_size"], list):
+            print(f"{path.name}: transformers wants square images of {config['model_type']}")
             continue
         features = (
             timm_features(path, expected["pixels"])

@@ -23,6 +23,10 @@ import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import (
+    CLIPConfig,
+    CLIPForImageClassification,
+    CLIPVisionConfig,
+    CLIPVisionModel,
     DeiTConfig,
     DeiTForImageClassification,
     DeiTForImageClassificationWithTeacher,
@@ -31,6 +35,8 @@ from transformers import (
     Dinov2Model,
     Dinov2WithRegistersConfig,
     Dinov2WithRegistersForImageClassification,
+    SiglipConfig,
+    SiglipForImageClassification,
     ViTConfig,
     ViTForImageClassification,
 )
@@ -88,6 +94,27 @@ MODELS = {
     ),
 }
 
+TOWER = dict(intermediate_size=24, **SIZE)
+MODELS.update(
+    {
+        "clip": (
+            CLIPForImageClassification,
+            CLIPConfig(vision_config=dict(image_size=24, patch_size=8, **TOWER), num_labels=3),
+            (24, 24),
+        ),
+        "clip-plain": (
+            CLIPVisionModel,
+            CLIPVisionConfig(image_size=24, patch_size=8, **TOWER),
+            (16, 32),
+        ),
+        "siglip": (
+            SiglipForImageClassification,
+            SiglipConfig(vision_config=dict(image_size=30, patch_size=8, **TOWER), num_labels=3),
+            (30, 30),
+        ),
+    }
+)
+
 RENAMED = [
     ("encoder.layer.", "layers."),
     ("attention.attention.query", "attention.q_proj"),
@@ -116,6 +143,7 @@ def classifiers(model):
 
 def run(model, pixel_values, config):
     """What the classifiers read, and the logits; of a plain model its pooled output, twice."""
+    config = getattr(config, "vision_config", config)
     own = config.image_size if isinstance(config.image_size, list) else [config.image_size] * 2
     interpolate = list(pixel_values.shape[2:]) != own and "dinov2" not in config.model_type
     options = dict(interpolate_pos_encoding=True) if interpolate else {}
@@ -141,8 +169,10 @@ def write(out, model, config, size, generator):
     with torch.no_grad():
         features, logits = run(model, pixel_values, config)
 
+    tower = "vision_config" in config.to_dict() or "vision" in config.model_type
+    targets = ["q_proj", "v_proj"] if tower else ["query", "value"]
     adapted = get_peft_model(
-        model, LoraConfig(r=2, lora_alpha=3, target_modules=["query", "value"])
+        model, LoraConfig(r=2, lora_alpha=3, target_modules=targets)
     ).eval()
     factors = {name: p for name, p in adapted.named_parameters() if p.requires_grad}
     randomize(factors.values(), generator, 0.3)
@@ -157,7 +187,7 @@ def write(out, model, config, size, generator):
     assert all(gradient.abs().max() > 1e-5 for gradient in gradients.values())
     save_file(
         {
-            name: value.detach().contiguous()
+            name: value.detach().clone().contiguous()
             for name, value in {
                 "pixels": pixels,
                 "labels": labels.float(),

@@ -53,12 +53,18 @@ public final class PredictImages implements Callable<Integer> {
     @Option(
             names = "--model",
             required = true,
-            paramLabel = "DIR",
+            paramLabel = "MODEL",
             description = {
-                "A ViT, DeiT or DINOv2 as Hugging Face or timm saves it: config.json,",
-                "model.safetensors."
+                "A ViT, DeiT or DINOv2 as Hugging Face or timm saves it: a directory with",
+                "config.json and model.safetensors, or its name on the Hugging Face hub, such as",
+                "google/vit-base-patch16-224, which is searched in the hub's local cache."
             })
-    private Path model = Path.of("");
+    private String modelName = "";
+
+    @Option(
+            names = "--download",
+            description = "Download the model from the hub if the local cache lacks it.")
+    private boolean download;
 
     @Option(
             names = "--adapter",
@@ -79,6 +85,8 @@ public final class PredictImages implements Callable<Integer> {
 
     @Parameters(arity = "1..*", paramLabel = "IMAGES", description = "Image files.")
     private List<Path> images = List.of();
+
+    private Path model = Path.of("");
 
     /** What is known of one image; its logits are in the order of the labels. */
     @SuppressWarnings("ArrayRecordComponent") // handed over once, never compared
@@ -134,6 +142,7 @@ public final class PredictImages implements Callable<Integer> {
             throw new IllegalArgumentException("--top must be at least 1, found " + top);
         }
         OutputFile.check("--json", json);
+        model = ModelPlace.of(modelName, download);
         LoraAdapter added = adapter == null ? null : read(adapter);
         LoadOptions options = LoadOptions.DEFAULT;
         try (VisionTransformer vit =

@@ -218,6 +218,16 @@ class PredictImagesTest {
     }
 
     @Test
+    void aModelThatIsNowhereIsOneSentence() throws IOException {
+        assertThat(errorsOf(files, 1, "--model", "no-such-owner/no-such-model"))
+                .contains("error: model no-such-owner/no-such-model is not in the cache ")
+                .contains(", and downloading is not allowed");
+        assertThat(errorsOf(files, 1, "--model", folder.resolve("absent").toString()))
+                .contains("absent")
+                .contains("is neither a directory nor the name of a model on the hub");
+    }
+
+    @Test
     void aModelWithoutClassifierIsRefused() throws IOException {
         Path plain = folder.resolve("plain");
         try (VisionTransformer vit =

@@ -164,8 +164,18 @@ final class Checkpoint {
         return HostTensor.of(values, shape);
     }
 
-    /** The shape in a file: the projection of the patches is stored as a convolution's weight. */
+    /**
+     * The shape in a file: the projection of the patches is stored as a convolution's weight, and
+     * CLIP's class token and positions without a dimension for the batch.
+     */
     static Shape stored(VitConfig config, WeightNames names, String name, Shape own) {
+        boolean tower = names.layout() == WeightNames.Layout.TOWER;
+        if (tower && name.equals(names.path(Part.CLASS_TOKEN))) {
+            return new Shape(config.hiddenSize());
+        }
+        if (tower && name.equals(names.path(Part.POSITIONS))) {
+            return own.slice(1);
+        }
         if (!name.equals(names.path(Part.PATCHES) + ".weight")) {
             return own;
         }

@@ -7,7 +7,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fairlora.vision.vit.VitConfig.Activation;
 import io.fairlora.vision.vit.VitConfig.FeedForward;
-import io.fairlora.vision.vit.VitConfig.Stem;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -20,8 +19,10 @@ final class HuggingFaceConfig {
 
     private HuggingFaceConfig() {}
 
-    static VitConfig parse(JsonNode json) {
-        VitFamily family = VitFamily.ofModelType(json.path("model_type").asText("vit"));
+    static VitConfig parse(JsonNode root) {
+        VitFamily family = VitFamily.ofModelType(root.path("model_type").asText("vit"));
+        boolean twoTowers = family.isTower() && root.path("vision_config").isObject();
+        JsonNode json = twoTowers ? root.path("vision_config") : root;
         int channels = json.path("num_channels").asInt(3);
         checkArgument(channels == 3, "num_channels must be 3, found %s", channels);
         JsonNode size = json.path("image_size");
@@ -38,14 +39,30 @@ final class HuggingFaceConfig {
                 height,
                 width,
                 patchSize(family, json.path("patch_size")),
-                json.path("layer_norm_eps").asDouble(family.isDinov2() ? 1e-6 : 1e-12),
+                json.path("layer_norm_eps").asDouble(eps(family)),
                 json.path("qkv_bias").asBoolean(true),
-                activation(json.path("hidden_act").asText("gelu")),
+                activation(json.path("hidden_act").asText(usualActivation(family))),
                 swiglu ? FeedForward.SWIGLU : FeedForward.MLP,
                 family.isDinov2(),
-                stem(family, json),
-                pooling(family, json),
-                labels(json));
+                family.stem(json.path("num_register_tokens").asInt(4)),
+                pooling(family, root),
+                labels(root));
+    }
+
+    private static double eps(VitFamily family) {
+        return switch (family) {
+            case VIT, DEIT -> 1e-12;
+            case CLIP -> 1e-5;
+            default -> 1e-6;
+        };
+    }
+
+    private static String usualActivation(VitFamily family) {
+        return switch (family) {
+            case CLIP -> "quick_gelu";
+            case SIGLIP -> "gelu_pytorch_tanh";
+            default -> "gelu";
+        };
     }
 
     private static int patchSize(VitFamily family, JsonNode size) {
@@ -56,7 +73,12 @@ final class HuggingFaceConfig {
                     size);
             return size.path(0).asInt();
         }
-        return size.asInt(family == VitFamily.DINOV2 ? 14 : 16);
+        return size.asInt(
+                switch (family) {
+                    case DINOV2 -> 14;
+                    case CLIP -> 32;
+                    default -> 16;
+                });
     }
 
     private static int intermediateSize(
@@ -71,15 +93,6 @@ final class HuggingFaceConfig {
     /** Two thirds, rounded up to a multiple of 8: as many weights as an MLP, well aligned. */
     private static int gated(int wide) {
         return ((int) (wide * 2 / 3.0) + 7) / 8 * 8;
-    }
-
-    private static Stem stem(VitFamily family, JsonNode json) {
-        return switch (family) {
-            case DEIT -> new Stem(true, true, 0, 2, false);
-            case DINOV2_WITH_REGISTERS ->
-                    new Stem(true, false, json.path("num_register_tokens").asInt(4), 1, false);
-            default -> Stem.CLASS;
-        };
     }
 
     /** What the model named by {@code architectures} hands on, unless the file says otherwise. */
@@ -100,7 +113,10 @@ final class HuggingFaceConfig {
         if (family.isDinov2() && architecture.endsWith("ForImageClassification")) {
             return Pooling.CLS_MEAN;
         }
-        return Pooling.CLS;
+        if (family == VitFamily.CLIP && architecture.endsWith("ForImageClassification")) {
+            return Pooling.MEAN_UNNORMED;
+        }
+        return family == VitFamily.SIGLIP ? Pooling.MEAN : Pooling.CLS;
     }
 
     private static List<String> labels(JsonNode json) {
@@ -164,6 +180,9 @@ final class HuggingFaceConfig {
         json.put("hidden_act", config.activation().huggingFace());
         if (family == VitFamily.DINOV2_WITH_REGISTERS) {
             json.put("num_register_tokens", config.stem().registers());
+        }
+        if (family == VitFamily.SIGLIP) {
+            json.put("vision_use_head", false);
         }
         if (config.pooling() != Pooling.CLS) {
             json.put(POOLING, config.pooling().name().toLowerCase(Locale.ROOT));

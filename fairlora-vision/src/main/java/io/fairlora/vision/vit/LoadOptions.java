@@ -36,7 +36,7 @@ public record LoadOptions(
 
     /** The path of something in a layer; what stands before the layers is the prefix. */
     private static final Pattern LAYER =
-            Pattern.compile("(.*?)(?:encoder\\.layer|layers|blocks)\\.\\d+\\.");
+            Pattern.compile("(.*?)(?:encoder\\.layers?|layers|blocks)\\.\\d+\\.");
 
     /** As the files say. */
     public static final LoadOptions DEFAULT =

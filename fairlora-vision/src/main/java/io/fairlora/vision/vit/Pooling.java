@@ -17,7 +17,17 @@ public enum Pooling {
      */
     CLS_DISTILLATION,
     /** The layer norm of the mean over the patch tokens; timm's {@code fc_norm}. */
-    MEAN_NORM;
+    MEAN_NORM,
+    /**
+     * The mean over the patch tokens without the final layer norm; what Hugging Face's CLIP
+     * classifier reads.
+     */
+    MEAN_UNNORMED;
+
+    /** Whether tokens pass the final norm before they become features. */
+    boolean normsTokens() {
+        return this != MEAN_NORM && this != MEAN_UNNORMED;
+    }
 
     /** How many vectors of length D make the features. */
     int vectors() {

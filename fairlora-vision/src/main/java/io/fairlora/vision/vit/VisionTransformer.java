@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A vision transformer (Dosovitskiy et al. 2020), frozen, with linear layers that can carry
- * adapters: ViT, DeiT or DINOv2 as Hugging Face's transformers or timm compute it.
+ * adapters: ViT, DeiT, DINOv2 and the like as Hugging Face's transformers or timm compute it.
  *
  * <p>As a DJL block it maps pixels (batch, 3, height, width), unsigned bytes or any type in 0..255,
  * to features (batch, {@link #featureSize()}). Not safe for use from several threads: give each a
@@ -121,10 +121,10 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
      * ({@code model.safetensors.index.json}) and, if there, {@code preprocessor_config.json}.
      *
      * <p>Reads ViT, DeiT and DINOv2 of Hugging Face, with the names of transformers before and
-     * since 5.9, and timm's {@code vit}, {@code deit}, {@code deit3} and {@code flexivit}. A
-     * classifier, a pooler and a mask token in the file are left aside. The images are of the size
-     * that {@code config.json} names; those of DINOv2 of the size that {@code
-     * preprocessor_config.json} makes, as in transformers.
+     * since 5.9, the vision towers of its CLIP and SigLIP, and timm's {@code vit}, {@code deit},
+     * {@code deit3} and {@code flexivit}. A classifier, a pooler and a mask token in the file are
+     * left aside. The images are of the size that {@code config.json} names; those of DINOv2 of the
+     * size that {@code preprocessor_config.json} makes, as in transformers.
      *
      * <p>Linear layers have the names of the file, but timm's fused {@code attn.qkv} becomes {@code
      * attn.q_proj}, {@code attn.k_proj} and {@code attn.v_proj}; {@link FusedQkv} turns PEFT's
@@ -270,7 +270,7 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
     /**
      * Writes the model as a directory that Hugging Face's transformers reads as {@code ViTModel},
      * {@code DeiTModel} or {@code Dinov2Model}, or that timm reads, if it was loaded from timm's
-     * files. (Transformers itself cannot compute a DINOv2 for images that are not square.)
+     * files. (Transformers itself wants square images of DINOv2 and CLIP.)
      *
      * @param directory the directory; made if absent
      * @param half whether weights are stored in half precision (F16) rather than single
@@ -327,7 +327,8 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
     /**
      * Puts the class token, and the distillation token and the registers if the model has them,
      * before the given tokens and applies all layers and the final norm. The norm is left out if
-     * the pooling is {@link Pooling#MEAN_NORM}, which applies it to the mean.
+     * the pooling is {@link Pooling#MEAN_NORM}, which applies it to the mean, or {@link
+     * Pooling#MEAN_UNNORMED}.
      *
      * @param tokens (batch, n, D) for any n, as {@link #embed} makes them
      * @return (batch, k + n, D), those k tokens first
@@ -336,7 +337,7 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
         return Scope.keep(
                 () -> {
                     NDArray x = through(embeddings.complete(store, tokens, false), 0, layers());
-                    return config.pooling() == Pooling.MEAN_NORM ? x : norm(x);
+                    return config.pooling().normsTokens() ? norm(x) : x;
                 });
     }
 
@@ -405,6 +406,7 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
             }
             case CLS_DISTILLATION -> norm(tokens.get(":, :2")).reshape(-1, featureSize());
             case MEAN_NORM -> norm(mean(tokens));
+            case MEAN_UNNORMED -> mean(tokens);
         };
     }
 

@@ -2,6 +2,8 @@ package io.fairlora.vision.vit;
 
 import static com.google.common.base.Preconditions.checkArgument;
 
+import io.fairlora.vision.vit.VitConfig.FeedForward;
+import io.fairlora.vision.vit.VitConfig.Stem;
 import java.util.Arrays;
 import java.util.stream.Collectors;
 
@@ -16,6 +18,14 @@ public enum VitFamily {
     /** Hugging Face's {@code Dinov2WithRegistersModel} (Darcet et al. 2023). */
     DINOV2_WITH_REGISTERS(
             "dinov2_with_registers", "Dinov2WithRegistersModel", "dinov2_with_registers."),
+    /** The vision tower of Hugging Face's {@code CLIPModel} (Radford et al. 2021). */
+    CLIP("clip_vision_model", "CLIPVisionModel", "vision_model."),
+    /**
+     * The vision tower of Hugging Face's {@code SiglipModel} (Zhai et al. 2023), without the
+     * attention pooling of its head: the features are those that {@code
+     * SiglipForImageClassification} reads.
+     */
+    SIGLIP("siglip_vision_model", "SiglipVisionModel", "vision_model."),
     /** timm's {@code VisionTransformer} and {@code VisionTransformerDistilled}. */
     TIMM("timm", "", "");
 
@@ -48,6 +58,11 @@ public enum VitFamily {
         return prefix;
     }
 
+    /** Whether it is one of the two towers of a model of images and texts. */
+    boolean isTower() {
+        return this == CLIP || this == SIGLIP;
+    }
+
     boolean isDinov2() {
         return this == DINOV2 || this == DINOV2_WITH_REGISTERS;
     }
@@ -57,7 +72,14 @@ public enum VitFamily {
         return this == DINOV2_WITH_REGISTERS || this == TIMM;
     }
 
+    /** The family of a {@code model_type}, which may be that of a model with two towers. */
     static VitFamily ofModelType(String name) {
+        if (name.equals("clip")) {
+            return CLIP;
+        }
+        if (name.equals("siglip")) {
+            return SIGLIP;
+        }
         for (VitFamily family : values()) {
             if (family != TIMM && family.modelType.equals(name)) {
                 return family;
@@ -72,34 +94,35 @@ public enum VitFamily {
                 "model_type must be one of " + supported + ", found " + name);
     }
 
+    /** What stands before the layers of every model of this family of Hugging Face. */
+    Stem stem(int registers) {
+        return switch (this) {
+            case DEIT -> new Stem(true, true, 0, 2, false);
+            case DINOV2_WITH_REGISTERS -> new Stem(true, false, registers, 1, false);
+            case CLIP -> new Stem(true, false, 0, 1, true);
+            case SIGLIP -> new Stem(false, false, 0, 0, false);
+            default -> Stem.CLASS;
+        };
+    }
+
     /** Refuses what files of this family cannot express. */
-    void check(VitConfig.Stem stem, boolean layerScale, VitConfig.FeedForward feedForward) {
-        boolean timm = this == TIMM;
-        checkArgument(stem.classToken() || timm, "a model of family %s has a class token", this);
+    void check(Stem stem, boolean layerScale, FeedForward feedForward) {
+        if (this == TIMM) {
+            return;
+        }
         checkArgument(
-                timm || stem.positions() == stem.tokens() - stem.registers(),
-                "all tokens of family %s but the registers have positions, found %s",
+                stem.equals(stem(stem.registers())),
+                "a model of family %s has the stem %s, found %s",
                 this,
-                stem.positions());
+                stem(stem.registers()),
+                stem);
         checkArgument(
-                stem.distillationToken() == (this == DEIT) || timm,
-                "a model of family %s has %s distillation token",
-                this,
-                this == DEIT ? "a" : "no");
-        checkArgument(
-                stem.registers() == 0 || timm || this == DINOV2_WITH_REGISTERS,
-                "a model of family %s has no registers, found %s",
-                this,
-                stem.registers());
-        checkArgument(
-                !stem.norm() || timm, "a model of family %s has no norm before its layers", this);
-        checkArgument(
-                layerScale == isDinov2() || timm,
+                layerScale == isDinov2(),
                 "a model of family %s has %s layer scale",
                 this,
                 isDinov2() ? "a" : "no");
         checkArgument(
-                feedForward == VitConfig.FeedForward.MLP || timm || isDinov2(),
+                feedForward == FeedForward.MLP || isDinov2(),
                 "a model of family %s has a feed-forward part of kind MLP, found %s",
                 this,
                 feedForward);

@@ -18,6 +18,8 @@ record WeightNames(String prefix, Layout layout) {
         RENAMED("layers."),
         /** DINOv2 in transformers. */
         DINOV2("encoder.layer."),
+        /** The vision towers of CLIP and SigLIP in transformers. */
+        TOWER("encoder.layers."),
         /** timm. */
         TIMM("blocks.");
 
@@ -38,6 +40,9 @@ record WeightNames(String prefix, Layout layout) {
         if (names.contains(prefix + "layers.0.attention.q_proj.weight")) {
             return new WeightNames(prefix, Layout.RENAMED);
         }
+        if (family.isTower()) {
+            return new WeightNames(prefix, Layout.TOWER);
+        }
         return new WeightNames(prefix, family.isDinov2() ? Layout.DINOV2 : Layout.CLASSIC);
     }
 
@@ -45,6 +50,7 @@ record WeightNames(String prefix, Layout layout) {
     static WeightNames of(VitFamily family) {
         return switch (family) {
             case TIMM -> new WeightNames("", Layout.TIMM);
+            case CLIP, SIGLIP -> new WeightNames(family.prefix(), Layout.TOWER);
             case DINOV2, DINOV2_WITH_REGISTERS -> new WeightNames("", Layout.DINOV2);
             default -> new WeightNames("", Layout.CLASSIC);
         };
@@ -138,7 +144,27 @@ record WeightNames(String prefix, Layout layout) {
                 case CLASSIC -> classic;
                 case RENAMED -> renamed();
                 case DINOV2 -> dinov2;
+                case TOWER -> tower();
                 case TIMM -> timm;
+            };
+        }
+
+        private String tower() {
+            return switch (this) {
+                case CLASS_TOKEN -> "embeddings.class_embedding";
+                case POSITIONS -> "embeddings.position_embedding.weight";
+                case PATCHES -> "embeddings.patch_embedding";
+                case STEM_NORM -> "pre_layrnorm";
+                case FINAL_NORM -> "post_layernorm";
+                case NORM_BEFORE -> "layer_norm1";
+                case QUERY -> "self_attn.q_proj";
+                case KEY -> "self_attn.k_proj";
+                case VALUE -> "self_attn.v_proj";
+                case OUTPUT -> "self_attn.out_proj";
+                case NORM_AFTER -> "layer_norm2";
+                case FC1 -> "mlp.fc1";
+                case FC2 -> "mlp.fc2";
+                default -> classic;
             };
         }
 

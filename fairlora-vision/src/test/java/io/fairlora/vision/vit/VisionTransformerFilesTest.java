@@ -168,7 +168,8 @@ class VisionTransformerFilesTest {
         assertThatThrownBy(() -> VisionTransformer.load(folder, Device.cpu()))
                 .hasMessageContaining(
                         "config.json: model_type must be one of vit, deit, dinov2,"
-                                + " dinov2_with_registers, found swin");
+                                + " dinov2_with_registers, clip_vision_model,"
+                                + " siglip_vision_model, found swin");
         Files.writeString(config, "{");
         assertThatThrownBy(() -> VisionTransformer.load(folder, Device.cpu()))
                 .isInstanceOf(IOException.class)
