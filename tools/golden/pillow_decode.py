@@ -53,6 +53,19 @@ def ycck():
     return bytes(data)
 
 
+def without_jfif(data, ids=None):
+    """Neither JFIF's segment nor, if asked for, the usual numbers of the components."""
+    data = bytearray(data)
+    assert data[2:4] == b"\xff\xe0" and data[6:10] == b"JFIF"
+    del data[2 : 4 + (data[4] << 8 | data[5])]
+    if ids:
+        frame, scan = data.index(b"\xff\xc0"), data.index(b"\xff\xda")
+        for i, identity in enumerate(ids):
+            data[frame + 10 + 3 * i] = identity
+            data[scan + 5 + 2 * i] = identity
+    return bytes(data)
+
+
 def png16(colour, bands):
     """Pillow writes no 16 bit colour, so this does."""
 
@@ -87,6 +100,9 @@ def main(out):
         "ycck.jpg": ycck(),
         "icc.jpg": jpeg(rgb, icc_profile=swapped_profile()),
         "grey_icc.jpg": jpeg(smooth("L"), icc_profile=swapped_profile()),
+        "no_jfif.jpg": without_jfif(jpeg(rgb)),
+        "ids_rgb.jpg": without_jfif(jpeg(rgb, subsampling=0), b"RGB"),
+        "ids_other.jpg": without_jfif(jpeg(rgb, subsampling=0), b"\x05\x06\x07"),
         "rgb.png": png(rgb),
         "grey.png": png(smooth("L")),
         "rgba.png": png(smooth("RGBA")),

@@ -140,6 +140,20 @@ public final class FairClassifier implements AutoCloseable {
      * @throws IOException if it cannot be written
      */
     public void save(Path directory, @Nullable FairnessReport report) throws IOException {
+        save(directory, report, "");
+    }
+
+    /**
+     * Writes a directory that PEFT reads, which also says where the backbone is to be found.
+     *
+     * @param directory made if absent
+     * @param report the auditor's report, or {@code null}
+     * @param baseModel the backbone's name or directory, as PEFT is to find it; one line, empty if
+     *     it is not to be said
+     * @throws IOException if it cannot be written
+     */
+    public void save(Path directory, @Nullable FairnessReport report, String baseModel)
+            throws IOException {
         LinearHead.Weights head = candidate.servedHead();
         Map<String, String> provenance = new LinkedHashMap<>(candidate.adapter().provenance());
         provenance.putAll(notes);
@@ -150,7 +164,7 @@ public final class FairClassifier implements AutoCloseable {
                         .adapter()
                         .withSavedModules(Map.of(WEIGHT, head.weight(), BIAS, head.bias()))
                         .withProvenance(provenance);
-        ModelCard card = ModelCard.of("");
+        ModelCard card = ModelCard.of(baseModel);
         if (report != null) {
             card = card.withSection("## Fairness\n\n```\n" + report + "```\n");
         }

@@ -1,5 +1,8 @@
 package io.fairlora.examples;
 
+import io.fairlora.party.RefusedException;
+import io.fairlora.training.ImageReadException;
+import io.fairlora.vision.dataset.DatasetException;
 import java.io.IOException;
 import picocli.CommandLine;
 import picocli.CommandLine.IExecutionExceptionHandler;
@@ -11,7 +14,11 @@ final class OneSentence implements IExecutionExceptionHandler {
     @Override
     public int handleExecutionException(Exception e, CommandLine commandLine, ParseResult result)
             throws Exception {
-        if (e instanceof IllegalArgumentException || e instanceof IOException) {
+        if (e instanceof IllegalArgumentException
+                || e instanceof IOException
+                || e instanceof DatasetException
+                || e instanceof ImageReadException
+                || e instanceof RefusedException) {
             commandLine.getErr().println("error: " + e.getMessage());
             return CommandLine.ExitCode.SOFTWARE;
         }

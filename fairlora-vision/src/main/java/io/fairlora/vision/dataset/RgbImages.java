@@ -20,6 +20,6 @@ public interface RgbImages extends Images {
 
     @Override
     default void read(int index, InputSpec spec, byte[] target, int offset) {
-        Framing.apply(image(index), spec).copyPlanes(target, offset);
+        Framing.applyToPlanes(image(index), spec, target, offset);
     }
 }

@@ -27,6 +27,24 @@ public final class Framing {
         return middle(resized(image, spec, crop), spec, crop.rounding());
     }
 
+    /**
+     * Does the same and writes the pixels plane by plane, as {@link RgbImage#copyPlanes} does.
+     *
+     * @param image the image
+     * @param spec the size asked for
+     * @param target receives {@code spec.bytes()} unsigned bytes in the order channel, row, column
+     * @param offset where the first byte goes
+     * @throws IndexOutOfBoundsException if they do not fit
+     */
+    public static void applyToPlanes(RgbImage image, InputSpec spec, byte[] target, int offset) {
+        if (spec.crop() == null) {
+            Resize.resizeToPlanes(
+                    image, spec.height(), spec.width(), spec.interpolation(), target, offset);
+        } else {
+            apply(image, spec).copyPlanes(target, offset);
+        }
+    }
+
     private static RgbImage resized(RgbImage image, InputSpec spec, CentreCrop crop) {
         return switch (crop.resize()) {
             case NONE -> image;

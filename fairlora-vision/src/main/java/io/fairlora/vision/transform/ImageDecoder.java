@@ -13,7 +13,6 @@ import java.nio.file.Path;
 import java.util.Iterator;
 import java.util.Locale;
 import javax.imageio.ImageIO;
-import javax.imageio.ImageReadParam;
 import javax.imageio.ImageReader;
 import javax.imageio.stream.ImageInputStream;
 import javax.imageio.stream.MemoryCacheImageInputStream;
@@ -185,12 +184,60 @@ public final class ImageDecoder {
         if (jpeg.components() == 4) {
             return fromCmyk(reader.readRaster(0, null), jpeg.adobeTransform() == 2);
         }
-        ImageReadParam param = reader.getDefaultReadParam();
-        // Naming the bands keeps the JDK from converting through an embedded colour profile.
-        int[] all = jpeg.components() == 1 ? new int[] {0} : new int[] {0, 1, 2};
-        param.setSourceBands(all);
-        param.setDestinationBands(all);
-        return fromBands(reader.read(0, param).getRaster());
+        // The components as they are stored: the JDK would convert them through an embedded colour
+        // profile, and more slowly.
+        Raster raster = reader.readRaster(0, null);
+        return jpeg.components() == 3 && !jpeg.storesRgb() ? fromYcc(raster) : fromBands(raster);
+    }
+
+    /** libjpeg's {@code ycc_rgb_convert}. */
+    private static RgbImage fromYcc(Raster raster) {
+        int width = raster.getWidth();
+        byte[] pixels = new byte[3 * width * raster.getHeight()];
+        byte[] row = new byte[3 * width];
+        int at = 0;
+        for (int y = 0; y < raster.getHeight(); y++) {
+            raster.getDataElements(0, y, width, 1, row);
+            for (int x = 0; x < row.length; x += 3) {
+                int luma = row[x] & 0xFF;
+                int cb = row[x + 1] & 0xFF;
+                int cr = row[x + 2] & 0xFF;
+                pixels[at] = (byte) clamp(luma + YccTables.CR_TO_RED[cr]);
+                pixels[at + 1] =
+                        (byte)
+                                clamp(
+                                        luma
+                                                + ((YccTables.CB_TO_GREEN[cb]
+                                                                + YccTables.CR_TO_GREEN[cr])
+                                                        >> 16));
+                pixels[at + 2] = (byte) clamp(luma + YccTables.CB_TO_BLUE[cb]);
+                at += 3;
+            }
+        }
+        return new RgbImage(width, raster.getHeight(), pixels);
+    }
+
+    /** JFIF's equations in 16 bit fixed point, as jdcolor.c has them. */
+    private static final class YccTables {
+        static final int[] CR_TO_RED = new int[256];
+        static final int[] CB_TO_BLUE = new int[256];
+        static final int[] CR_TO_GREEN = new int[256];
+        static final int[] CB_TO_GREEN = new int[256];
+
+        static {
+            int half = 1 << 15;
+            for (int i = 0; i < 256; i++) {
+                int x = i - 128;
+                CR_TO_RED[i] = (fixed(1.402) * x + half) >> 16;
+                CB_TO_BLUE[i] = (fixed(1.772) * x + half) >> 16;
+                CR_TO_GREEN[i] = -fixed(0.71414) * x;
+                CB_TO_GREEN[i] = -fixed(0.34414) * x + half;
+            }
+        }
+
+        private static int fixed(double factor) {
+            return (int) (factor * (1 << 16) + 0.5);
+        }
     }
 
     private static RgbImage readOther(ImageReader reader) throws IOException {

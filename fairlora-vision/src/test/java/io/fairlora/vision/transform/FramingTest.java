@@ -84,6 +84,22 @@ class FramingTest {
         assertThat(framed.toByteArray()).isEqualTo(expected.toByteArray());
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"vit_bilinear", "vit_bicubic", "bit_padded"})
+    void planesAreThoseOfTheImage(String name) throws IOException {
+        InputSpec spec = spec(name);
+        for (int size : new int[] {1, 2, 48, 56, 64, 200}) {
+            RgbImage image = ResizeTest.noise(size, size, 64);
+            byte[] expected = new byte[spec.bytes() + 2];
+            byte[] planes = new byte[spec.bytes() + 2];
+
+            Framing.apply(image, spec).copyPlanes(expected, 1);
+            Framing.applyToPlanes(image, spec, planes, 1);
+
+            assertThat(planes).as("%s", size).isEqualTo(expected);
+        }
+    }
+
     @Test
     void refusesAShortestEdgeOfTwoLengths() {
         assertThatThrownBy(

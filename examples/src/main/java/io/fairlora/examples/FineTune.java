@@ -1,0 +1,395 @@
+package io.fairlora.examples;
+
+import ai.djl.Device;
+import io.fairlora.FairClassifier;
+import io.fairlora.FairLora;
+import io.fairlora.lora.LoraAdapter;
+import io.fairlora.lora.LoraConfig;
+import io.fairlora.metrics.report.FairnessReport;
+import io.fairlora.metrics.report.JsonFormat;
+import io.fairlora.metrics.report.Provenance;
+import io.fairlora.ndarray.Precision;
+import io.fairlora.party.Candidate;
+import io.fairlora.party.LocalAuditor;
+import io.fairlora.party.SolutionDeveloper;
+import io.fairlora.strategy.DebiasStrategy;
+import io.fairlora.strategy.Strategies;
+import io.fairlora.training.ProgressDisplay;
+import io.fairlora.training.TaskImages;
+import io.fairlora.training.TrainingSettings;
+import io.fairlora.vision.dataset.DatasetCheck;
+import io.fairlora.vision.transform.Augmentation;
+import io.fairlora.vision.vit.VisionTransformer;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/**
+ * Adapts a Hugging Face ViT to a user's own folder of images. With a sensitive attribute a second
+ * party, the auditor, alone reads it, helps the chosen strategy, and measures the result.
+ */
+@Command(
+        name = "FineTune",
+        mixinStandardHelpOptions = true,
+        sortOptions = false,
+        description = {
+            "Trains a LoRA adapter and a classifier on a folder of images.",
+            "The result is a directory that PEFT and PredictImages open."
+        })
+public final class FineTune implements Callable<Integer> {
+
+    private static final Set<String> WRITTEN =
+            Set.of("adapter_config.json", "adapter_model.safetensors", "README.md");
+
+    @Option(
+            names = "--model",
+            required = true,
+            paramLabel = "DIR",
+            description = "A ViT as Hugging Face saves it: config.json, model.safetensors.")
+    private Path model = Path.of("");
+
+    @Option(
+            names = "--data",
+            required = true,
+            paramLabel = "DIR",
+            description = "The folder of images, or a zip archive.")
+    private Path data = Path.of("");
+
+    @Option(
+            names = "--labels",
+            required = true,
+            paramLabel = "FILE",
+            description =
+                    "CSV with a header, or JSON lines (.jsonl); the first column names the image,"
+                            + " relative to the folder.")
+    private Path labels = Path.of("");
+
+    @Option(
+            names = "--label",
+            required = true,
+            paramLabel = "COL",
+            description = "What to predict.")
+    private String label = "";
+
+    @Option(
+            names = "--strategy",
+            defaultValue = "ERM",
+            paramLabel = "NAME",
+            description =
+                    "ERM, UNL, ADV, ORTH, ENT, DISTILL or ERASE, default ${DEFAULT-VALUE}; all but"
+                            + " ERM need a sensitive attribute.")
+    private String strategy = "ERM";
+
+    @Option(
+            names = "--sensitive-labels",
+            paramLabel = "FILE",
+            description = "As --labels, with the sensitive attribute; only the auditor reads it.")
+    private @Nullable Path sensitiveLabels;
+
+    @Option(names = "--sensitive", paramLabel = "COL", description = "The sensitive attribute.")
+    private @Nullable String sensitive;
+
+    @Option(
+            names = "--out",
+            required = true,
+            paramLabel = "DIR",
+            description = "Where the adapter goes.")
+    private Path out = Path.of("");
+
+    @Option(
+            names = "--json",
+            paramLabel = "FILE",
+            description = "Write the fairness report as JSON too.")
+    private @Nullable Path json;
+
+    @Option(
+            names = "--validation",
+            defaultValue = "0.2",
+            paramLabel = "PART",
+            description = "Of every class, held back to measure on; default ${DEFAULT-VALUE}.")
+    private double validation;
+
+    @Option(names = "--epochs", defaultValue = "4", description = "Default ${DEFAULT-VALUE}.")
+    private int epochs;
+
+    @Option(names = "--batch-size", defaultValue = "32", description = "Default ${DEFAULT-VALUE}.")
+    private int batchSize;
+
+    @Option(
+            names = "--learning-rate",
+            defaultValue = "0.003",
+            description = "Default ${DEFAULT-VALUE}.")
+    private double learningRate;
+
+    @Option(names = "--rank", defaultValue = "8", description = "Default ${DEFAULT-VALUE}.")
+    private int rank;
+
+    @Option(
+            names = "--alpha",
+            defaultValue = "16",
+            description = "Of the adapter's scale alpha / rank, default ${DEFAULT-VALUE}.")
+    private double alpha;
+
+    @Option(
+            names = "--target-modules",
+            split = ",",
+            defaultValue = "query,value",
+            paramLabel = "NAME",
+            description = "The layers that get an adapter, default ${DEFAULT-VALUE}.")
+    private List<String> targetModules = List.of();
+
+    @Option(
+            names = "--augment",
+            defaultValue = "NONE",
+            description =
+                    "${COMPLETION-CANDIDATES}: changes of the images in training, default"
+                            + " ${DEFAULT-VALUE}.")
+    private Augment augment = Augment.NONE;
+
+    @Option(
+            names = "--strict",
+            description =
+                    "Refuse a folder in which anything is wrong, instead of leaving bad files out.")
+    private boolean strict;
+
+    @Option(
+            names = "--cache",
+            paramLabel = "DIR",
+            description = "Keep decoded pixels there, for later epochs and runs.")
+    private @Nullable Path cache;
+
+    @Option(
+            names = "--minimum-group-size",
+            defaultValue = "30",
+            description = "Smaller groups are left out of the report, default ${DEFAULT-VALUE}.")
+    private int minimumGroupSize;
+
+    @Option(
+            names = "--precision",
+            defaultValue = "SINGLE",
+            description =
+                    "${COMPLETION-CANDIDATES}: of the frozen layers' products, default"
+                            + " ${DEFAULT-VALUE}.")
+    private Precision precision = Precision.SINGLE;
+
+    @Option(names = "--seed", defaultValue = "0", description = "Default ${DEFAULT-VALUE}.")
+    private long seed;
+
+    /** Changes of the images in training. */
+    enum Augment {
+        /** None. */
+        NONE,
+        /** Every second image is mirrored. */
+        FLIP,
+        /** Crops of at least half the image, mirrored or not. */
+        CROP,
+        /** Crops and RandAugment. */
+        STRONG;
+
+        Augmentation augmentation() {
+            Augmentation.Builder builder = Augmentation.builder();
+            if (this != NONE) {
+                builder.horizontalFlip(0.5);
+            }
+            if (this == CROP || this == STRONG) {
+                builder.randomResizedCrop(0.5, 1);
+            }
+            if (this == STRONG) {
+                builder.randAugment(2, 9);
+            }
+            return builder.build();
+        }
+    }
+
+    /**
+     * Runs from the command line.
+     *
+     * @param args see {@code --help}
+     */
+    public static void main(String[] args) {
+        int code = run(args);
+        if (code != 0) {
+            System.exit(code);
+        }
+    }
+
+    /**
+     * Runs from other code.
+     *
+     * @param args see {@code --help}
+     * @return the exit code: 0, 1 if the input is wrong, 2 if the arguments are
+     */
+    public static int run(String... args) {
+        return new CommandLine(new FineTune())
+                .setCaseInsensitiveEnumValuesAllowed(true)
+                .setExecutionExceptionHandler(new OneSentence())
+                .execute(args);
+    }
+
+    @Override
+    public Integer call() throws IOException {
+        DebiasStrategy chosen = Strategies.named(strategy);
+        check(chosen);
+        try (VisionTransformer vit = VisionTransformer.load(model, Device.cpu())) {
+            vit.setPrecision(precision);
+            DatasetCheck how =
+                    (strict ? DatasetCheck.STRICT : DatasetCheck.LENIENT)
+                            .withThreads(Runtime.getRuntime().availableProcessors());
+            FolderParties parties =
+                    new FolderParties(
+                            new FolderParties.Reading(data, how, cache, vit.input()),
+                            labels,
+                            label,
+                            validation,
+                            seed);
+            System.out.println("developer: " + parties.developer().report());
+            if (sensitive == null || sensitiveLabels == null) {
+                alone(vit, parties);
+            } else {
+                withAuditor(vit, parties, chosen, parties.auditor(sensitiveLabels, sensitive));
+            }
+            System.out.println("saved to " + out);
+            return 0;
+        }
+    }
+
+    private void check(DebiasStrategy chosen) throws IOException {
+        if ((sensitive == null) != (sensitiveLabels == null)) {
+            throw new IllegalArgumentException(
+                    "--sensitive and --sensitive-labels go together, found only one of them");
+        }
+        if (sensitive == null && !chosen.equals(Strategies.ERM)) {
+            throw new IllegalArgumentException(
+                    "--strategy "
+                            + chosen.name()
+                            + " needs --sensitive and --sensitive-labels; without them there is"
+                            + " only ERM");
+        }
+        if (sensitive == null && json != null) {
+            throw new IllegalArgumentException(
+                    "--json is for the fairness report, which needs --sensitive and"
+                            + " --sensitive-labels");
+        }
+        if (!(validation > 0 && validation < 1)) {
+            throw new IllegalArgumentException(
+                    "--validation must be above 0 and below 1, found " + validation);
+        }
+        OutputFile.check("--json", json);
+        // What would be refused at the end is better refused now.
+        if (Files.isDirectory(out)) {
+            try (Stream<Path> entries = Files.list(out)) {
+                for (Path entry : (Iterable<Path>) entries::iterator) {
+                    if (!WRITTEN.contains(String.valueOf(entry.getFileName()))) {
+                        throw new IllegalArgumentException(
+                                "--out is "
+                                        + out
+                                        + ", which holds "
+                                        + entry.getFileName()
+                                        + "; choose another directory");
+                    }
+                }
+            }
+        } else if (Files.exists(out)) {
+            throw new IllegalArgumentException("--out is " + out + ", expected a directory");
+        }
+    }
+
+    private LoraConfig lora() {
+        return LoraConfig.builder()
+                .rank(rank)
+                .alpha(alpha)
+                .targetModules(targetModules.toArray(String[]::new))
+                .build();
+    }
+
+    private TrainingSettings settings() {
+        return TrainingSettings.DEFAULT
+                .withEpochs(epochs)
+                .withBatchSize(batchSize)
+                .withLearningRate(learningRate)
+                .withSeed(seed);
+    }
+
+    /** Without a sensitive attribute there is one party. */
+    private void alone(VisionTransformer vit, FolderParties parties) throws IOException {
+        TaskImages train = parties.train(augment.augmentation());
+        Map<String, String> provenance = new LinkedHashMap<>();
+        provenance.put("library", "fairlora " + Provenance.currentVersion());
+        provenance.put("backbone", vit.digest());
+        provenance.put("strategy", Strategies.ERM.toString());
+        provenance.put("settings", settings().toString());
+        Candidate candidate;
+        try (SolutionDeveloper developer =
+                new SolutionDeveloper(vit, train, lora(), settings(), provenance)) {
+            developer.trainUntil(developer.totalSteps(), null, new ProgressDisplay(System.err));
+            double accuracy = developer.balancedAccuracy(parties.validation());
+            printAccuracy(accuracy, parties);
+            provenance.put("validation_balanced_accuracy", Double.toString(accuracy));
+            LoraAdapter adapter = developer.adapter().withProvenance(provenance);
+            Candidate trained = developer.candidate(Strategies.ERM.name());
+            candidate =
+                    new Candidate(
+                            trained.name(), adapter, trained.head(), trained.classes(), null, 0);
+        }
+        try (FairClassifier classifier = new FairClassifier(vit, candidate)) {
+            classifier.save(out, null, model.toString());
+        }
+    }
+
+    private void withAuditor(
+            VisionTransformer vit,
+            FolderParties parties,
+            DebiasStrategy chosen,
+            FolderParties.Auditor held)
+            throws IOException {
+        System.out.println("auditor: " + held.summary());
+        try (LocalAuditor auditor =
+                LocalAuditor.builder()
+                        .backbone(vit)
+                        .sensitive(held.sensitive())
+                        .audit(held.audit())
+                        .minimumGroupSize(minimumGroupSize)
+                        .build()) {
+            FairLora fairLora =
+                    FairLora.builder()
+                            .backbone(vit)
+                            .auditor(auditor)
+                            .strategy(chosen)
+                            .lora(lora())
+                            .settings(settings())
+                            .listener(new ProgressDisplay(System.err))
+                            .build();
+            try (FairClassifier classifier =
+                    fairLora.fit(parties.train(augment.augmentation()), parties.validation())) {
+                printAccuracy(classifier.balancedAccuracy(parties.validation()), parties);
+                FairnessReport report = auditor.audit(classifier.candidate());
+                System.out.println();
+                System.out.println(report);
+                classifier.save(out, report, model.toString());
+                if (json != null) {
+                    OutputFile.write(json, JsonFormat.write(report) + "\n");
+                }
+            }
+        }
+    }
+
+    private void printAccuracy(double accuracy, FolderParties parties) {
+        System.out.printf(
+                Locale.ROOT,
+                "%s: balanced accuracy %.3f on %d images held back%n",
+                label,
+                accuracy,
+                parties.validation().size());
+    }
+}
