@@ -63,6 +63,18 @@ class ArchitectureTest {
                             "io.fairlora.vision.dataset..", "io.fairlora.vision.synth..");
 
     @ArchTest
+    static final ArchRule theHubKnowsFilesOnly =
+            noClasses()
+                    .that()
+                    .resideInAPackage("io.fairlora.vision.hub..")
+                    .should()
+                    .dependOnClassesThat(
+                            JavaClass.Predicates.resideInAPackage("io.fairlora..")
+                                    .and(
+                                            JavaClass.Predicates.resideOutsideOfPackage(
+                                                    "io.fairlora.vision.hub..")));
+
+    @ArchTest
     static final ArchRule onlyCoreTouchesTheEngine =
             noClasses().should().dependOnClassesThat().resideInAPackage("ai.djl.pytorch..");
 
