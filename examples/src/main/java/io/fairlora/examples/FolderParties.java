@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 
@@ -172,7 +173,7 @@ final class FolderParties {
     private static int[] labels(FaceDataset faces, Map<String, Integer> byName) {
         int[] labels = new int[faces.size()];
         for (int i = 0; i < labels.length; i++) {
-            labels[i] = byName.get(faces.images().name(i));
+            labels[i] = Objects.requireNonNull(byName.get(faces.images().name(i)));
         }
         return labels;
     }

@@ -148,11 +148,11 @@ class FineTuneTest {
                 FairClassifier classifier = FairClassifier.load(out, vit)) {
             FileImages first = FileImages.of(List.of(data.resolve("0.png")));
             assertThat(classifier.probabilities(first).get(0))
-                    .isCloseTo(predictions.get(0).at("/top/0/score").floatValue(), within(1e-5));
+                    .isCloseTo(predictions.get(0).at("/top/0/score").floatValue(), within(1e-5f));
             assertThat(classifier.classes()).containsExactly("glum", "merry");
         }
         assertThat(Files.readString(out.resolve("README.md")))
-                .contains("validation_balanced_accuracy", "| strategy | ERM |")
+                .contains("validation_balanced_accuracy", "| name | ERM |")
                 .doesNotContain("secret");
         assertThat(Files.readString(out.resolve("adapter_config.json")))
                 .contains("\"base_model_name_or_path\": \"" + MODEL + "\"");
@@ -213,7 +213,9 @@ class FineTuneTest {
         assertThat(errorOf(args("--validation", "1")))
                 .startsWith("error: --validation must be above 0 and below 1, found 1.0");
         assertThat(errorOf(args("--strategy", "magic"))).startsWith("error: no strategy magic");
-        assertThat(errorOf(args("--label", "age")))
+        String[] unknown = args();
+        unknown[List.of(unknown).indexOf("mood")] = "age";
+        assertThat(errorOf(unknown))
                 .startsWith("error: " + labels + ": there is no column age, found [file, mood]");
         Files.createDirectory(out);
         Files.writeString(out.resolve("notes.txt"), "mine");
