@@ -44,7 +44,7 @@ import org.jspecify.annotations.Nullable;
 public final class FairLora {
 
     private final Backbone backbone;
-    private final FairnessAuditor auditor;
+    private final @Nullable FairnessAuditor auditor;
     private final DebiasStrategy strategy;
     private final LoraConfig lora;
     private final TrainingSettings settings;
@@ -54,8 +54,12 @@ public final class FairLora {
 
     private FairLora(Builder builder) {
         backbone = Objects.requireNonNull(builder.backbone, "a FairLora needs a backbone");
-        auditor = Objects.requireNonNull(builder.auditor, "a FairLora needs an auditor");
+        auditor = builder.auditor;
         strategy = builder.strategy;
+        checkArgument(
+                auditor != null || !strategy.needsAuditor(),
+                "strategy %s needs an auditor",
+                strategy.name());
         lora = builder.lora;
         settings = builder.settings;
         listener = builder.listener;
@@ -64,7 +68,7 @@ public final class FairLora {
     }
 
     /**
-     * A builder; backbone and auditor are required.
+     * A builder; the backbone is required, and the auditor by most strategies.
      *
      * @return a new one
      */
@@ -86,16 +90,11 @@ public final class FairLora {
      *     one, holds the state
      */
     public FairClassifier fit(TaskImages train) {
-        AuditorDescription description = auditor.describe();
-        checkArgument(
-                description.backboneDigest().equals(backbone.digest()),
-                "the auditor holds the backbone %s, the developer holds %s",
-                description.backboneDigest(),
-                backbone.digest());
+        String attribute = auditor == null ? "" : attribute(auditor.describe());
         try (SolutionDeveloper developer =
-                new SolutionDeveloper(backbone, train, lora, settings, provenance(description))) {
+                new SolutionDeveloper(backbone, train, lora, settings, provenance(attribute))) {
             FineTuning run = new FineTuning(developer, auditor, lora, settings);
-            Map<String, String> identity = identity(train, description);
+            Map<String, String> identity = identity(train, attribute);
             int done = start(run, identity);
             AdapterPenalty penalty = strategy.penalty(run).orElse(null);
             int rounds = strategy.rounds();
@@ -133,6 +132,16 @@ public final class FairLora {
             classifier.close();
             throw e;
         }
+    }
+
+    /** The attribute that an auditor is about, once it is known to hold the same backbone. */
+    private String attribute(AuditorDescription description) {
+        checkArgument(
+                description.backboneDigest().equals(backbone.digest()),
+                "the auditor holds the backbone %s, the developer holds %s",
+                description.backboneDigest(),
+                backbone.digest());
+        return description.attribute();
     }
 
     private int start(FineTuning run, Map<String, String> identity) {
@@ -177,13 +186,13 @@ public final class FairLora {
         }
     }
 
-    private Map<String, String> identity(TaskImages train, AuditorDescription description) {
+    private Map<String, String> identity(TaskImages train, String attribute) {
         Map<String, String> identity = new LinkedHashMap<>();
         identity.put("strategy", strategy.toString());
         identity.put("lora", lora.toString());
         identity.put("settings", settings.toString());
         identity.put("backbone", backbone.digest());
-        identity.put("sensitive attribute", description.attribute());
+        identity.put("sensitive attribute", attribute);
         identity.put("examples", Integer.toString(train.size()));
         identity.put("classes", train.classes().toString());
         identity.put("labels", digest(train));
@@ -202,13 +211,15 @@ public final class FairLora {
         return hasher.hash().toString();
     }
 
-    private Map<String, String> provenance(AuditorDescription description) {
+    private Map<String, String> provenance(String attribute) {
         Map<String, String> provenance = new LinkedHashMap<>();
         provenance.put("library", "fairlora " + Provenance.currentVersion());
         provenance.put("backbone", backbone.digest());
         provenance.put("strategy", strategy.toString());
         provenance.put("settings", settings.toString());
-        provenance.put("sensitive_attribute", description.attribute());
+        if (!attribute.isEmpty()) {
+            provenance.put("sensitive_attribute", attribute);
+        }
         return provenance;
     }
 
@@ -239,7 +250,7 @@ public final class FairLora {
         }
 
         /**
-         * The auditor; required.
+         * The auditor; required unless the strategy asks nothing of one.
          *
          * @param value it stays the caller's
          * @return this
@@ -365,6 +376,7 @@ public final class FairLora {
          * Builds it.
          *
          * @return the fine-tuning, not started
+         * @throws IllegalArgumentException if there is no auditor and the strategy needs one
          */
         public FairLora build() {
             return new FairLora(this);

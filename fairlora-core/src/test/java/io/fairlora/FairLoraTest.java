@@ -306,11 +306,38 @@ class FairLoraTest {
     }
 
     @Test
+    void anAuditorWhoIsNotAskedChangesNothing() {
+        Candidate alone = runs.result(runs.unaudited());
+        Candidate audited = straight(Strategies.ERM);
+        assertThat(alone.adapter().layers()).isEqualTo(audited.adapter().layers());
+        assertThat(alone.head()).isEqualTo(audited.head());
+        assertThat(alone.adapter().provenance()).doesNotContainKey("sensitive_attribute");
+    }
+
+    @Test
+    void aCheckpointOfAnAuditedRunIsNotThatOfARunWithoutAnAuditor() {
+        FairLora stopped =
+                runs.builder(Strategies.ERM)
+                        .checkpoint(file, 50)
+                        .listener(progress -> Thread.currentThread().interrupt())
+                        .build();
+        assertThatThrownBy(() -> stopped.fit(runs.train.task()))
+                .isInstanceOf(TrainingStoppedException.class);
+        FairLora alone = runs.unaudited().checkpoint(file, 50).build();
+        assertThatThrownBy(() -> alone.fit(runs.train.task()))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageEndingWith(
+                        "is of another run: its sensitive attribute is group, this run's is ");
+    }
+
+    @Test
     void badInputIsRefusedWithASentence() {
         assertThatThrownBy(() -> FairLora.builder().build())
                 .hasMessage("a FairLora needs a backbone");
-        assertThatThrownBy(() -> FairLora.builder().backbone(runs.backbone).build())
-                .hasMessage("a FairLora needs an auditor");
+        FairLora.Builder alone = FairLora.builder().backbone(runs.backbone);
+        assertThatThrownBy(() -> alone.strategy(Strategies.ORTH).build())
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("strategy ORTH needs an auditor");
         FairLora.Builder builder = runs.builder(Strategies.ERM);
         assertThatThrownBy(() -> builder.checkpoint(file, 0))
                 .hasMessage("every must be at least 1 step, found 0");

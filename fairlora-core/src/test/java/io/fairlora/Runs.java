@@ -64,14 +64,12 @@ final class Runs implements AutoCloseable {
     }
 
     FairLora.Builder builder(DebiasStrategy strategy, FairnessAuditor other) {
-        return FairLora.builder()
-                .backbone(backbone)
-                .auditor(other)
-                .strategy(strategy)
-                .lora(CONFIG)
-                .epochs(3)
-                .batchSize(16)
-                .seed(7);
+        return unaudited().auditor(other).strategy(strategy);
+    }
+
+    /** Without an auditor and, as by default, a strategy that needs none. */
+    FairLora.Builder unaudited() {
+        return FairLora.builder().backbone(backbone).lora(CONFIG).epochs(3).batchSize(16).seed(7);
     }
 
     /** What a run comes to. */

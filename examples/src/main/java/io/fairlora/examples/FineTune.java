@@ -3,15 +3,11 @@ package io.fairlora.examples;
 import ai.djl.Device;
 import io.fairlora.FairClassifier;
 import io.fairlora.FairLora;
-import io.fairlora.lora.LoraAdapter;
 import io.fairlora.lora.LoraConfig;
 import io.fairlora.metrics.report.FairnessReport;
 import io.fairlora.metrics.report.JsonFormat;
-import io.fairlora.metrics.report.Provenance;
 import io.fairlora.ndarray.Precision;
-import io.fairlora.party.Candidate;
 import io.fairlora.party.LocalAuditor;
-import io.fairlora.party.SolutionDeveloper;
 import io.fairlora.strategy.DebiasStrategy;
 import io.fairlora.strategy.Strategies;
 import io.fairlora.training.ProgressDisplay;
@@ -23,10 +19,8 @@ import io.fairlora.vision.vit.VisionTransformer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
@@ -254,11 +248,7 @@ public final class FineTune implements Callable<Integer> {
                             validation,
                             seed);
             System.out.println("developer: " + parties.developer().report());
-            if (sensitive == null || sensitiveLabels == null) {
-                alone(vit, parties);
-            } else {
-                withAuditor(vit, parties, chosen, parties.auditor(sensitiveLabels, sensitive));
-            }
+            fit(vit, parties, chosen);
             System.out.println("saved to " + out);
             return 0;
         }
@@ -269,7 +259,7 @@ public final class FineTune implements Callable<Integer> {
             throw new IllegalArgumentException(
                     "--sensitive and --sensitive-labels go together, found only one of them");
         }
-        if (sensitive == null && !chosen.equals(Strategies.ERM)) {
+        if (sensitive == null && chosen.needsAuditor()) {
             throw new IllegalArgumentException(
                     "--strategy "
                             + chosen.name()
@@ -321,67 +311,49 @@ public final class FineTune implements Callable<Integer> {
                 .withSeed(seed);
     }
 
-    /** Without a sensitive attribute there is one party. */
-    private void alone(VisionTransformer vit, FolderParties parties) throws IOException {
-        TaskImages train = parties.train(augment.augmentation());
-        Map<String, String> provenance = new LinkedHashMap<>();
-        provenance.put("library", "fairlora " + Provenance.currentVersion());
-        provenance.put("backbone", vit.digest());
-        provenance.put("strategy", Strategies.ERM.toString());
-        provenance.put("settings", settings().toString());
-        Candidate candidate;
-        try (SolutionDeveloper developer =
-                new SolutionDeveloper(vit, train, lora(), settings(), provenance)) {
-            developer.trainUntil(developer.totalSteps(), null, new ProgressDisplay(System.err));
-            double accuracy = developer.balancedAccuracy(parties.validation());
-            printAccuracy(accuracy, parties);
-            provenance.put("validation_balanced_accuracy", Double.toString(accuracy));
-            LoraAdapter adapter = developer.adapter().withProvenance(provenance);
-            Candidate trained = developer.candidate(Strategies.ERM.name());
-            candidate =
-                    new Candidate(
-                            trained.name(), adapter, trained.head(), trained.classes(), null, 0);
-        }
-        try (FairClassifier classifier = new FairClassifier(vit, candidate)) {
-            classifier.save(out, null, model.toString());
-        }
-    }
-
-    private void withAuditor(
-            VisionTransformer vit,
-            FolderParties parties,
-            DebiasStrategy chosen,
-            FolderParties.Auditor held)
+    private void fit(VisionTransformer vit, FolderParties parties, DebiasStrategy chosen)
             throws IOException {
-        System.out.println("auditor: " + held.summary());
-        try (LocalAuditor auditor =
-                LocalAuditor.builder()
+        FairLora.Builder run =
+                FairLora.builder()
                         .backbone(vit)
-                        .sensitive(held.sensitive())
-                        .audit(held.audit())
-                        .minimumGroupSize(minimumGroupSize)
-                        .build()) {
-            FairLora fairLora =
-                    FairLora.builder()
-                            .backbone(vit)
-                            .auditor(auditor)
-                            .strategy(chosen)
-                            .lora(lora())
-                            .settings(settings())
-                            .listener(new ProgressDisplay(System.err))
-                            .build();
-            try (FairClassifier classifier =
-                    fairLora.fit(parties.train(augment.augmentation()), parties.validation())) {
+                        .strategy(chosen)
+                        .lora(lora())
+                        .settings(settings())
+                        .listener(new ProgressDisplay(System.err));
+        TaskImages train = parties.train(augment.augmentation());
+        try (LocalAuditor auditor = auditor(vit, parties)) {
+            if (auditor != null) {
+                run.auditor(auditor);
+            }
+            try (FairClassifier classifier = run.build().fit(train, parties.validation())) {
                 printAccuracy(classifier.balancedAccuracy(parties.validation()), parties);
-                FairnessReport report = auditor.audit(classifier.candidate());
-                System.out.println();
-                System.out.println(report);
+                FairnessReport report =
+                        auditor == null ? null : auditor.audit(classifier.candidate());
+                if (report != null) {
+                    System.out.println();
+                    System.out.println(report);
+                }
                 classifier.save(out, report, model.toString());
-                if (json != null) {
+                if (report != null && json != null) {
                     OutputFile.write(json, JsonFormat.write(report) + "\n");
                 }
             }
         }
+    }
+
+    /** The second party, if there is a sensitive attribute. */
+    private @Nullable LocalAuditor auditor(VisionTransformer vit, FolderParties parties) {
+        if (sensitive == null || sensitiveLabels == null) {
+            return null;
+        }
+        FolderParties.Auditor held = parties.auditor(sensitiveLabels, sensitive);
+        System.out.println("auditor: " + held.summary());
+        return LocalAuditor.builder()
+                .backbone(vit)
+                .sensitive(held.sensitive())
+                .audit(held.audit())
+                .minimumGroupSize(minimumGroupSize)
+                .build();
     }
 
     private void printAccuracy(double accuracy, FolderParties parties) {

@@ -3,6 +3,7 @@ package io.fairlora.examples;
 import io.fairlora.lora.InputSpec;
 import io.fairlora.party.AuditImages;
 import io.fairlora.party.SensitiveImages;
+import io.fairlora.training.EpochOrder;
 import io.fairlora.training.TaskImages;
 import io.fairlora.vision.dataset.DatasetCheck;
 import io.fairlora.vision.dataset.FaceDataset;
@@ -15,7 +16,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -77,21 +78,18 @@ final class FolderParties {
         this.label = label;
         developer = reading.column(labels, label, "developer");
         int[] classes = developer.labels(label);
-        SplittableRandom random = new SplittableRandom(seed);
         List<Integer> train = new ArrayList<>();
         List<Integer> held = new ArrayList<>();
         for (int c = 0; c < developer.classes(label).size(); c++) {
-            List<Integer> members = members(classes, c);
-            for (int i = members.size() - 1; i > 0; i--) {
-                int j = random.nextInt(i + 1);
-                int other = members.get(i);
-                members.set(i, members.get(j));
-                members.set(j, other);
+            int wanted = c;
+            int[] members =
+                    IntStream.range(0, classes.length).filter(i -> classes[i] == wanted).toArray();
+            int[] order = EpochOrder.of(members.length, seed, c);
+            long count = Math.max(1, Math.round(validation * members.length));
+            long kept = members.length < 2 ? 0 : Math.min(count, members.length - 1);
+            for (int i = 0; i < order.length; i++) {
+                (i < kept ? held : train).add(members[order[i]]);
             }
-            long count = Math.max(1, Math.round(validation * members.size()));
-            int kept = members.size() < 2 ? 0 : (int) Math.min(count, members.size() - 1);
-            held.addAll(members.subList(0, kept));
-            train.addAll(members.subList(kept, members.size()));
         }
         trainRows = train.stream().mapToInt(i -> i).sorted().toArray();
         validationRows = held.stream().mapToInt(i -> i).sorted().toArray();
@@ -101,16 +99,6 @@ final class FolderParties {
         for (int row : trainRows) {
             known.put(developer.images().name(row), classes[row]);
         }
-    }
-
-    private static List<Integer> members(int[] classes, int wanted) {
-        List<Integer> members = new ArrayList<>();
-        for (int i = 0; i < classes.length; i++) {
-            if (classes[i] == wanted) {
-                members.add(i);
-            }
-        }
-        return members;
     }
 
     FaceDataset developer() {

@@ -85,7 +85,9 @@ public interface Backbone extends AutoCloseable {
      *
      * @return the device
      */
-    Device device();
+    default Device device() {
+        return manager().getDevice();
+    }
 
     /**
      * The owner of the weights, which makes sub-managers on their device.

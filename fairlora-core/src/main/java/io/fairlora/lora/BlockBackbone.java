@@ -241,11 +241,6 @@ public final class BlockBackbone extends AbstractBlock implements Backbone {
     }
 
     @Override
-    public Device device() {
-        return manager.getDevice();
-    }
-
-    @Override
     public NDManager manager() {
         return manager;
     }

@@ -13,6 +13,7 @@ import io.fairlora.ndarray.GradientMode;
 import io.fairlora.ndarray.HostTensor;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.Consumer;
 
 /**
  * An adapter that has been written into a backbone's weights by {@link AdapterMath#merge}, and what
@@ -179,16 +180,12 @@ public final class MergedAdapter {
         return tensor.toNDArray(scratch).toType(type, false);
     }
 
-    /** What is done with memory of its own. */
-    private interface Step {
-        void run(NDManager scratch);
-    }
-
-    private void inScratch(Step step) {
+    /** Does something with memory of its own. */
+    private void inScratch(Consumer<NDManager> step) {
         GradientMode.OFF.run(
                 () -> {
                     try (NDManager scratch = manager.newSubManager()) {
-                        step.run(scratch);
+                        step.accept(scratch);
                     }
                 });
     }

@@ -63,10 +63,10 @@ final class KernelSource {
                 N = torch.size(x, 1)
                 H = torch.size(count, 0)
                 return torch.transpose(torch.reshape(x, [B, N, H, -1]), 1, 2)
-              def attend(self: __torch__.Kernels,
-                f: Tensor,
-                h: Tensor,
+              def attention(self: __torch__.Kernels,
+                x: Tensor,
                 count: Tensor,
+                first: Tensor,
                 wq: Tensor,
                 bq: Tensor,
                 aq: Tensor,
@@ -83,6 +83,11 @@ final class KernelSource {
                 bo: Tensor,
                 ao: Tensor,
                 co: Tensor) -> Tensor:
+                h = torch.to(x, 15)
+                if torch.gt(torch.size(first, 0), 0):
+                  f = torch.slice(h, 1, 0, 1)
+                else:
+                  f = h
                 q = (self).heads((self).adapted(f, wq, bq, aq, cq), count)
                 k = (self).heads((self).adapted(h, wk, bk, ak, ck), count)
                 v = (self).heads((self).adapted(h, wv, bv, av, cv), count)
@@ -93,48 +98,6 @@ final class KernelSource {
                 N = torch.size(m, 1)
                 y = (self).adapted(torch.reshape(m, [B, N, -1]), wo, bo, ao, co)
                 return torch.to(y, 6)
-              def attention(self: __torch__.Kernels,
-                x: Tensor,
-                count: Tensor,
-                wq: Tensor,
-                bq: Tensor,
-                aq: Tensor,
-                cq: Tensor,
-                wk: Tensor,
-                bk: Tensor,
-                ak: Tensor,
-                ck: Tensor,
-                wv: Tensor,
-                bv: Tensor,
-                av: Tensor,
-                cv: Tensor,
-                wo: Tensor,
-                bo: Tensor,
-                ao: Tensor,
-                co: Tensor) -> Tensor:
-                h = torch.to(x, 15)
-                return (self).attend(h, h, count, wq, bq, aq, cq, wk, bk, ak, ck, wv, bv, av, cv, wo, bo, ao, co)
-              def attention_first(self: __torch__.Kernels,
-                x: Tensor,
-                count: Tensor,
-                wq: Tensor,
-                bq: Tensor,
-                aq: Tensor,
-                cq: Tensor,
-                wk: Tensor,
-                bk: Tensor,
-                ak: Tensor,
-                ck: Tensor,
-                wv: Tensor,
-                bv: Tensor,
-                av: Tensor,
-                cv: Tensor,
-                wo: Tensor,
-                bo: Tensor,
-                ao: Tensor,
-                co: Tensor) -> Tensor:
-                h = torch.to(x, 15)
-                return (self).attend(torch.slice(h, 1, 0, 1), h, count, wq, bq, aq, cq, wk, bk, ak, ck, wv, bv, av, cv, wo, bo, ao, co)
               def mlp(self: __torch__.Kernels,
                 x: Tensor,
                 w1: Tensor,

@@ -119,12 +119,12 @@ public final class Kernels {
         List<NDArray> arguments = new ArrayList<>();
         arguments.add(x);
         arguments.add(module.number(heads));
+        arguments.add(module.number(firstOnly ? 1 : 0));
         addTo(arguments, query);
         addTo(arguments, key);
         addTo(arguments, value);
         addTo(arguments, output);
-        return module.call(
-                firstOnly ? "attention_first" : "attention", arguments.toArray(NDArray[]::new));
+        return module.call("attention", arguments.toArray(NDArray[]::new));
     }
 
     private static void addTo(List<NDArray> arguments, AdaptedLinear layer) {

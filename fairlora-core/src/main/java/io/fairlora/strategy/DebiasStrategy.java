@@ -21,6 +21,15 @@ public interface DebiasStrategy {
     String name();
 
     /**
+     * Whether anything is asked of an auditor.
+     *
+     * @return false if the strategy works without one
+     */
+    default boolean needsAuditor() {
+        return true;
+    }
+
+    /**
      * The number of rounds that the training is cut into; {@link #afterRound} is called after each.
      *
      * @return at least 1

@@ -7,4 +7,9 @@ record Erm() implements DebiasStrategy {
     public String name() {
         return "ERM";
     }
+
+    @Override
+    public boolean needsAuditor() {
+        return false;
+    }
 }

@@ -10,12 +10,13 @@ import io.fairlora.training.TrainingSettings;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** A run as a strategy sees it: the two parties, the settings, and what the strategy keeps. */
 public final class FineTuning {
 
     private final SolutionDeveloper developer;
-    private final FairnessAuditor auditor;
+    private final @Nullable FairnessAuditor auditor;
     private final LoraConfig config;
     private final TrainingSettings settings;
     private final Map<String, LoraAdapter> kept = new LinkedHashMap<>();
@@ -24,13 +25,13 @@ public final class FineTuning {
      * A run.
      *
      * @param developer the developer's side
-     * @param auditor the auditor as the developer sees it
+     * @param auditor the auditor as the developer sees it; {@code null} if there is none
      * @param config the adapter's configuration
      * @param settings how the task is trained
      */
     public FineTuning(
             SolutionDeveloper developer,
-            FairnessAuditor auditor,
+            @Nullable FairnessAuditor auditor,
             LoraConfig config,
             TrainingSettings settings) {
         this.developer = developer;
@@ -52,8 +53,10 @@ public final class FineTuning {
      * The auditor as the developer sees it.
      *
      * @return it
+     * @throws IllegalStateException if there is none
      */
     public FairnessAuditor auditor() {
+        checkState(auditor != null, "this run has no auditor");
         return auditor;
     }
 

@@ -7,7 +7,6 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.fairlora.lora.Backbone;
-import io.fairlora.lora.InputSpec;
 import io.fairlora.lora.LayeredBackbone;
 import io.fairlora.ndarray.GradientMode;
 import io.fairlora.ndarray.HostTensor;
@@ -26,18 +25,17 @@ import java.util.stream.IntStream;
  * other place they read the images. The results are the same up to rounding, which depends on how
  * the images are grouped into batches.
  */
-public final class EncodedImages implements Images {
+public final class EncodedImages extends ForwardingImages {
 
     private static final int BATCH = 64;
 
-    private final Images images;
     private final Object stem;
     private final int layer;
     private final Shape each;
     private final float[][] states;
 
     private EncodedImages(Images images, Object stem, int layer, Shape each, float[][] states) {
-        this.images = images;
+        super(images);
         this.stem = stem;
         this.layer = layer;
         this.each = each;
@@ -132,39 +130,12 @@ public final class EncodedImages implements Images {
     }
 
     @Override
-    public int size() {
-        return images.size();
-    }
-
-    @Override
-    public String name(int index) {
-        return images.name(index);
-    }
-
-    @Override
-    public void read(int index, InputSpec spec, byte[] target, int offset) {
-        images.read(index, spec, target, offset);
-    }
-
-    @Override
     public EncodedImages select(int[] indices) {
         return new EncodedImages(
-                images.select(indices),
+                images().select(indices),
                 stem,
                 layer,
                 each,
                 Arrays.stream(indices).mapToObj(i -> states[i]).toArray(float[][]::new));
-    }
-
-    /**
-     * {@inheritDoc}
-     *
-     * @return of images that are augmented those of the epoch, without hidden states, as the kept
-     *     ones are of the images as they are
-     */
-    @Override
-    public Images forEpoch(long seed, int epoch) {
-        Images drawn = images.forEpoch(seed, epoch);
-        return drawn.equals(images) ? this : drawn;
     }
 }

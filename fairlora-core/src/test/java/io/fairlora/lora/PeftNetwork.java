@@ -146,11 +146,6 @@ final class PeftNetwork implements Backbone {
     }
 
     @Override
-    public Device device() {
-        return manager.getDevice();
-    }
-
-    @Override
     public NDManager manager() {
         return manager;
     }

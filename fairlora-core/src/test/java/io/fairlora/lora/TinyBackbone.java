@@ -154,11 +154,6 @@ public final class TinyBackbone implements LayeredBackbone {
     }
 
     @Override
-    public Device device() {
-        return manager.getDevice();
-    }
-
-    @Override
     public NDManager manager() {
         return manager;
     }

@@ -31,7 +31,7 @@ class EncodedImagesTest {
 
     private final TinyBackbone backbone = TinyBackbone.random(DataType.FLOAT32, 1);
     private final TinyFaces faces = TinyFaces.of(150, 3, 2, 0.5, 3);
-    private final Counted counted = new Counted(faces, new AtomicInteger());
+    private final Counted counted = new Counted(faces);
 
     @AfterEach
     void close() {
@@ -39,21 +39,22 @@ class EncodedImagesTest {
     }
 
     /** Images that count how often one is read. */
-    private record Counted(Images images, AtomicInteger reads) implements Images {
-        @Override
-        public int size() {
-            return images.size();
+    private static final class Counted extends ForwardingImages {
+
+        private final AtomicInteger reads = new AtomicInteger();
+
+        Counted(Images images) {
+            super(images);
         }
 
-        @Override
-        public String name(int index) {
-            return images.name(index);
+        AtomicInteger reads() {
+            return reads;
         }
 
         @Override
         public void read(int index, InputSpec spec, byte[] target, int offset) {
             reads.incrementAndGet();
-            images.read(index, spec, target, offset);
+            super.read(index, spec, target, offset);
         }
     }
 
@@ -168,20 +169,13 @@ class EncodedImagesTest {
     }
 
     /** Images that are augmented in training. */
-    private record Augmented(Images images, Images drawn) implements Images {
-        @Override
-        public int size() {
-            return images.size();
-        }
+    private static final class Augmented extends ForwardingImages {
 
-        @Override
-        public String name(int index) {
-            return images.name(index);
-        }
+        private final Images drawn;
 
-        @Override
-        public void read(int index, InputSpec spec, byte[] target, int offset) {
-            images.read(index, spec, target, offset);
+        Augmented(Images images, Images drawn) {
+            super(images);
+            this.drawn = drawn;
         }
 
         @Override

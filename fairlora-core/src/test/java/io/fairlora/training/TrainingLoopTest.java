@@ -187,23 +187,12 @@ class TrainingLoopTest {
     }
 
     /** Images whose every epoch is another, and that remember which epochs were asked for. */
-    private static final class Changing implements Images {
+    private static final class Changing extends ForwardingImages {
 
-        private final Images images;
         private final Set<String> asked = ConcurrentHashMap.newKeySet();
 
         Changing(Images images) {
-            this.images = images;
-        }
-
-        @Override
-        public int size() {
-            return images.size();
-        }
-
-        @Override
-        public String name(int index) {
-            return images.name(index);
+            super(images);
         }
 
         @Override
@@ -214,7 +203,7 @@ class TrainingLoopTest {
         @Override
         public Images forEpoch(long seed, int epoch) {
             asked.add(seed + "/" + epoch);
-            return TinyFaces.of(images.size(), 3, 2, 0.5, seed * 1000 + epoch);
+            return TinyFaces.of(size(), 3, 2, 0.5, seed * 1000 + epoch);
         }
     }
 

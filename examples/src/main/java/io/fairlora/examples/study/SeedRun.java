@@ -79,6 +79,11 @@ final class SeedRun implements AutoCloseable {
         }
 
         @Override
+        public boolean needsAuditor() {
+            return false;
+        }
+
+        @Override
         public void finish(FineTuning run) {
             run.developer().refitHead();
         }

@@ -1,6 +1,7 @@
 package io.fairlora.vision.dataset;
 
 import io.fairlora.lora.InputSpec;
+import io.fairlora.training.ForwardingImages;
 import io.fairlora.training.Images;
 import io.fairlora.vision.transform.Augmentation;
 import io.fairlora.vision.transform.RgbImage;
@@ -11,13 +12,12 @@ import java.util.SplittableRandom;
  * changes them. What an example looks like is a function of seed, epoch and its position alone,
  * whatever the order, the batch and the thread that reads it. Immutable.
  */
-public final class AugmentedImages implements Images {
+public final class AugmentedImages extends ForwardingImages {
 
-    private final Images images;
     private final Augmentation augmentation;
 
     private AugmentedImages(Images images, Augmentation augmentation) {
-        this.images = images;
+        super(images);
         this.augmentation = augmentation;
     }
 
@@ -34,37 +34,22 @@ public final class AugmentedImages implements Images {
     }
 
     @Override
-    public int size() {
-        return images.size();
-    }
-
-    @Override
-    public String name(int index) {
-        return images.name(index);
-    }
-
-    @Override
-    public void read(int index, InputSpec spec, byte[] target, int offset) {
-        images.read(index, spec, target, offset);
-    }
-
-    @Override
     public Images forEpoch(long seed, int epoch) {
-        return new Epoch(images.forEpoch(seed, epoch), augmentation, seed, epoch);
+        return new Epoch(images().forEpoch(seed, epoch), augmentation, seed, epoch);
     }
 
     /** One epoch's draw. */
-    private record Epoch(Images images, Augmentation augmentation, long seed, int epoch)
-            implements Images {
+    private static final class Epoch extends ForwardingImages {
 
-        @Override
-        public int size() {
-            return images.size();
-        }
+        private final Augmentation augmentation;
+        private final long seed;
+        private final int epoch;
 
-        @Override
-        public String name(int index) {
-            return images.name(index);
+        Epoch(Images images, Augmentation augmentation, long seed, int epoch) {
+            super(images);
+            this.augmentation = augmentation;
+            this.seed = seed;
+            this.epoch = epoch;
         }
 
         @Override
@@ -73,11 +58,11 @@ public final class AugmentedImages implements Images {
         }
 
         private RgbImage source(int index, InputSpec spec) {
-            if (images instanceof RgbImages whole) {
+            if (images() instanceof RgbImages whole) {
                 return whole.image(index);
             }
             byte[] planes = new byte[spec.bytes()];
-            images.read(index, spec, planes, 0);
+            images().read(index, spec, planes, 0);
             return RgbImage.ofPlanes(spec.width(), spec.height(), planes);
         }
 

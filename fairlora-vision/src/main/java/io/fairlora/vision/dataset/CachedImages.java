@@ -3,6 +3,7 @@ package io.fairlora.vision.dataset;
 import static com.google.common.base.Preconditions.checkArgument;
 
 import io.fairlora.lora.InputSpec;
+import io.fairlora.training.ForwardingImages;
 import io.fairlora.training.ImageReadException;
 import io.fairlora.training.Images;
 import java.util.Objects;
@@ -12,14 +13,13 @@ import java.util.function.IntConsumer;
  * Images read once, for one size, and kept in memory. Asked for another size it reads the images
  * anew, so the pixels are those of the wrapped images in any case.
  */
-public final class CachedImages implements Images {
+public final class CachedImages extends ForwardingImages {
 
-    private final Images images;
     private final InputSpec spec;
     private final byte[][] pixels;
 
     private CachedImages(Images images, InputSpec spec, byte[][] pixels) {
-        this.images = images;
+        super(images);
         this.spec = spec;
         this.pixels = pixels;
     }
@@ -64,22 +64,12 @@ public final class CachedImages implements Images {
     }
 
     @Override
-    public int size() {
-        return pixels.length;
-    }
-
-    @Override
-    public String name(int index) {
-        return images.name(index);
-    }
-
-    @Override
     public void read(int index, InputSpec asked, byte[] target, int offset) {
         Objects.checkIndex(index, pixels.length);
         if (asked.equals(spec)) {
             System.arraycopy(pixels[index], 0, target, offset, spec.bytes());
         } else {
-            images.read(index, asked, target, offset);
+            super.read(index, asked, target, offset);
         }
     }
 }

@@ -5,6 +5,7 @@ import static com.google.common.base.Preconditions.checkArgument;
 import com.google.common.hash.Hasher;
 import com.google.common.hash.Hashing;
 import io.fairlora.lora.InputSpec;
+import io.fairlora.training.ForwardingImages;
 import io.fairlora.training.ImageReadException;
 import io.fairlora.training.Images;
 import java.io.IOException;
@@ -33,7 +34,7 @@ import java.util.function.IntConsumer;
  * If any of it is another the file is made anew. It appears under its name only when it is
  * complete. Safe for use from several threads and processes.
  */
-public final class MappedImages implements Images {
+public final class MappedImages extends ForwardingImages {
 
     private static final byte[] MAGIC = "FairLoRA pixels 1\n".getBytes(StandardCharsets.US_ASCII);
     private static final int DIGEST = 32;
@@ -42,13 +43,12 @@ public final class MappedImages implements Images {
     /** Java maps at most 2 GiB at once. */
     private static final long MAP_BYTES = 1L << 30;
 
-    private final Images images;
     private final InputSpec spec;
     private final MappedByteBuffer[] maps;
     private final int imagesPerMap;
 
     private MappedImages(Images images, InputSpec spec, MappedByteBuffer[] maps, int imagesPerMap) {
-        this.images = images;
+        super(images);
         this.spec = spec;
         this.maps = maps;
         this.imagesPerMap = imagesPerMap;
@@ -198,23 +198,13 @@ public final class MappedImages implements Images {
     }
 
     @Override
-    public int size() {
-        return images.size();
-    }
-
-    @Override
-    public String name(int index) {
-        return images.name(index);
-    }
-
-    @Override
     public void read(int index, InputSpec asked, byte[] target, int offset) {
-        Objects.checkIndex(index, images.size());
+        Objects.checkIndex(index, size());
         if (asked.equals(spec)) {
             maps[index / imagesPerMap].get(
                     index % imagesPerMap * spec.bytes(), target, offset, spec.bytes());
         } else {
-            images.read(index, asked, target, offset);
+            super.read(index, asked, target, offset);
         }
     }
 }

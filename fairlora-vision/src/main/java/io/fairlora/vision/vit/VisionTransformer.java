@@ -456,11 +456,6 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
     }
 
     @Override
-    public Device device() {
-        return manager.getDevice();
-    }
-
-    @Override
     public NDManager manager() {
         return manager;
     }

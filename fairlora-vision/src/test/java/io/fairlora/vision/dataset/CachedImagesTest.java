@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.fairlora.lora.InputSpec;
 import io.fairlora.lora.Interpolation;
 import io.fairlora.training.ImageReadException;
+import io.fairlora.training.Images;
+import io.fairlora.vision.transform.Augmentation;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -48,6 +50,29 @@ class CachedImagesTest {
         InputSpec other = new InputSpec(4, 4, Interpolation.BICUBIC);
         assertThatThrownBy(() -> cached.read(13, other, new byte[48], 0))
                 .isInstanceOf(ImageReadException.class);
+    }
+
+    /** What is kept is the images as they are; training must not see it in place of the draw. */
+    @Test
+    void augmentedImagesAreDrawnAnewInEveryEpoch(@TempDir Path folder) throws IOException {
+        AugmentedImages augmented =
+                AugmentedImages.of(
+                        files(folder), Augmentation.builder().colourJitter(0.5, 0, 0, 0).build());
+        CachedImages cached = CachedImages.read(augmented, SPEC, 1, 1 << 20, count -> {});
+
+        assertThat(pixels(cached.forEpoch(1, 2)))
+                .isEqualTo(pixels(augmented.forEpoch(1, 2)))
+                .isNotEqualTo(pixels(cached));
+        CachedImages plain = CachedImages.read(files(folder), SPEC, 1, 1 << 20, count -> {});
+        assertThat(plain.forEpoch(1, 2)).isSameAs(plain);
+    }
+
+    private static byte[] pixels(Images images) {
+        byte[] pixels = new byte[images.size() * SPEC.bytes()];
+        for (int i = 0; i < images.size(); i++) {
+            images.read(i, SPEC, pixels, i * SPEC.bytes());
+        }
+        return pixels;
     }
 
     @Test
