@@ -11,6 +11,7 @@ processes of torch's DataLoader, each on one thread.
 
 import argparse
 import os
+import re
 import statistics
 import subprocess
 import time
@@ -86,7 +87,8 @@ def fairlora(folder, images, class_path):
     def run():
         process.stdin.write("\n")
         process.stdin.flush()
-        count, seconds, cpu = process.stdout.readline().split()
+        # Maven resets the terminal's colours before the first line, whatever it is told.
+        count, seconds, cpu = re.sub(r"\x1b\[[0-9;]*m", "", process.stdout.readline()).split()
         return int(count), float(seconds), float(cpu)
 
     return run, process
