@@ -220,22 +220,18 @@ public final class LoraLinear extends AbstractBlock implements BiasedLayer {
         this.precision = precision;
     }
 
-    /**
-     * Says that the elements of the weight or bias were overwritten in place, as merging an adapter
-     * does: rounded copies are made anew, in this layer and all its forks.
-     *
-     * <p>As for the writing itself, no thread may be applying the layer or a fork meanwhile.
-     */
+    @Override
     public void weightChanged() {
         rounded.changed();
     }
 
     /**
-     * Counts how often the weight or bias was said to be overwritten, in this layer and its forks.
+     * {@inheritDoc}
      *
      * @return a number that grows with every {@link #weightChanged()}, and with every pass through
      *     a layer whose own weight is being trained
      */
+    @Override
     public long weightRevision() {
         return rounded.revision();
     }
@@ -302,11 +298,12 @@ public final class LoraLinear extends AbstractBlock implements BiasedLayer {
     }
 
     /**
-     * Whether the layer computes what its frozen weights say.
+     * {@inheritDoc}
      *
      * @return false if it carries an adapter, its bias is replaced, or examples have adapters of
      *     their own
      */
+    @Override
     public boolean isPlain() {
         return adapters.isEmpty() && replacedBias == null && examples == null;
     }

@@ -56,7 +56,7 @@ public final class MergedAdapter {
         merged.biased.forEach((name, layer) -> merged.changeBias(name, layer, sign, false));
         merged.layers.forEach((path, layer) -> merged.change(path, layer, sign, true));
         merged.biased.forEach((name, layer) -> merged.changeBias(name, layer, sign, true));
-        merged.layers.values().forEach(LoraLinear::weightChanged);
+        merged.changed();
         return merged;
     }
 
@@ -149,7 +149,12 @@ public final class MergedAdapter {
                         restore(AdapterBiases.frozen(layer), before);
                     }
                 });
+        changed();
+    }
+
+    private void changed() {
         layers.values().forEach(LoraLinear::weightChanged);
+        biased.values().forEach(BiasedLayer::weightChanged);
     }
 
     private void undo(String path, LoraLinear layer) {

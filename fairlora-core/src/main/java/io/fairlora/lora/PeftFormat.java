@@ -2,6 +2,7 @@ package io.fairlora.lora;
 
 import static com.google.common.base.Preconditions.checkArgument;
 
+import com.google.common.collect.ImmutableSet;
 import com.google.common.collect.Sets;
 import io.fairlora.lora.LoraAdapter.Factors;
 import io.fairlora.ndarray.HostTensor;
@@ -45,6 +46,11 @@ public final class PeftFormat {
     private static final String BASE_LAYER = ".base_layer";
 
     private static final String BIAS = ".bias";
+
+    /** What PEFT puts into the names of a saved module's parameters, trained and original. */
+    private static final Set<String> WRAPPED =
+            ImmutableSet.of(".modules_to_save.", ".original_module.");
+
     private static final String PROVENANCE = "fairlora.";
 
     /** Far beyond any model's, and short enough for a regular expression's recursion. */
@@ -315,7 +321,9 @@ public final class PeftFormat {
                 } else if (name.endsWith(MAGNITUDE) && config.dora()) {
                     tensor(name.substring(0, name.length() - MAGNITUDE.length()) + A);
                 } else if (isSaved(name)) {
-                    saved.put(name, tensor(name));
+                    if (!isCopyOfBias(name)) {
+                        saved.put(name, tensor(name));
+                    }
                 } else if (bias.isPresent()) {
                     biases.put(bias.get(), tensor(name));
                 } else {
@@ -358,6 +366,13 @@ public final class PeftFormat {
         private boolean isSaved(String name) {
             return config.modulesToSave().stream()
                     .anyMatch(module -> ModuleSelection.isInModule(name, module));
+        }
+
+        /** With bias = "all" PEFT also writes the biases inside its wrapper of a saved module. */
+        private boolean isCopyOfBias(String name) {
+            return config.bias() == TrainedBias.ALL
+                    && name.endsWith(BIAS)
+                    && WRAPPED.stream().anyMatch(part -> name.contains(part));
         }
 
         private Factors factors(String path) throws IOException {

@@ -50,6 +50,21 @@ final class PeftNetwork implements Backbone {
         public void replaceBias(@Nullable NDArray bias) {
             replaced = bias;
         }
+
+        @Override
+        public boolean isPlain() {
+            return replaced == null;
+        }
+
+        @Override
+        public void weightChanged() {
+            // nothing is computed from it ahead
+        }
+
+        @Override
+        public long weightRevision() {
+            return 0;
+        }
     }
 
     private PeftNetwork(NDManager manager) {

@@ -11,6 +11,7 @@ import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
+import io.fairlora.lora.BiasedLayer;
 import io.fairlora.lora.LoraLinear;
 import java.util.List;
 import java.util.stream.Stream;
@@ -63,11 +64,16 @@ final class Embeddings extends AbstractBlock {
         positions = shared.positions;
         parameters.putAll(shared.parameters);
         projection = addChildBlock("projection", shared.projection.fork());
-        norm = shared.norm == null ? null : addChildBlock("norm", shared.norm);
+        norm = shared.norm == null ? null : addChildBlock("norm", shared.norm.fork());
     }
 
     Embeddings fork() {
         return new Embeddings(this);
+    }
+
+    /** All parts that adapters can change. */
+    List<BiasedLayer> changeable() {
+        return norm == null ? List.of(projection) : List.of(projection, norm);
     }
 
     private Parameter token(String name, long count, long d) {

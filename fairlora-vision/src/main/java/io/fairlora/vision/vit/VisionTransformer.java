@@ -12,10 +12,10 @@ import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
+import io.fairlora.lora.BiasedLayer;
 import io.fairlora.lora.InputSpec;
 import io.fairlora.lora.LayeredBackbone;
 import io.fairlora.lora.LoraLinear;
-import io.fairlora.ndarray.HostTensor;
 import io.fairlora.ndarray.Precision;
 import io.fairlora.ndarray.Scope;
 import java.io.IOException;
@@ -23,8 +23,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.SplittableRandom;
-import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -45,7 +43,7 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
     private final Embeddings embeddings;
     private final List<TransformerLayer> layers = new ArrayList<>();
     private final Norm finalNorm;
-    private final Map<String, LoraLinear> linears;
+    private final NamedWeights named;
     private final ParameterStore store;
     private final NDArray pixelScale;
     private final NDArray pixelShift;
@@ -70,7 +68,7 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
         }
         finalNorm =
                 addChildBlock("layernorm", new Norm(config.hiddenSize(), config.layerNormEps()));
-        linears = NamedWeights.linears(config, names, layers);
+        named = new NamedWeights(config, names, embeddings, layers, finalNorm);
         store = new ParameterStore(manager, false);
         pixelScale = preprocessing.normalization().scale(manager).toType(dataType, false);
         pixelShift = preprocessing.normalization().shift(manager).toType(dataType, false);
@@ -88,8 +86,8 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
         for (int i = 0; i < config.layers(); i++) {
             layers.add(addChildBlock("layer" + i, shared.layers.get(i).fork()));
         }
-        finalNorm = addChildBlock("layernorm", shared.finalNorm);
-        linears = NamedWeights.linears(config, names, layers);
+        finalNorm = addChildBlock("layernorm", shared.finalNorm.fork());
+        named = new NamedWeights(config, names, embeddings, layers, finalNorm);
         store = shared.store;
         pixelScale = shared.pixelScale;
         pixelShift = shared.pixelShift;
@@ -155,28 +153,7 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
      */
     public static VisionTransformer random(
             VitConfig config, DataType dataType, Device device, long seed) {
-        NDManager manager = NDManager.newBaseManager(device, "PyTorch");
-        VisionTransformer vit =
-                new VisionTransformer(
-                        config,
-                        VitPreprocessing.DEFAULT,
-                        WeightNames.of(config.family()),
-                        dataType,
-                        manager);
-        RandomGenerator random = new SplittableRandom(seed);
-        vit.weights()
-                .forEach(
-                        (name, parameter) -> {
-                            Shape shape = parameter.getShape();
-                            float[] values = new float[Math.toIntExact(shape.size())];
-                            for (int i = 0; i < values.length; i++) {
-                                values[i] = initial(parameter.getType(), random);
-                            }
-                            NDArray single =
-                                    HostTensor.of(values, shape.getShape()).toNDArray(manager);
-                            setWeight(parameter, single.toType(dataType, false));
-                        });
-        return vit;
+        return RandomWeights.transformer(config, dataType, device, seed);
     }
 
     /** Gives a parameter of known shape its frozen array. */
@@ -185,20 +162,6 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
         parameter.setShape(null);
         parameter.setArray(array);
         parameter.freeze(true);
-    }
-
-    private static float initial(Parameter.Type type, RandomGenerator random) {
-        return switch (type) {
-            case GAMMA -> 1;
-            case BETA, BIAS -> 0;
-            default -> {
-                double z;
-                do {
-                    z = random.nextGaussian();
-                } while (Math.abs(z) > 2);
-                yield (float) (0.02 * z);
-            }
-        };
     }
 
     /**
@@ -251,7 +214,7 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
         }
         this.precision = precision;
         embeddings.projection.setPrecision(precision);
-        linears.values().forEach(linear -> linear.setPrecision(precision));
+        linears().values().forEach(linear -> linear.setPrecision(precision));
     }
 
     /**
@@ -260,7 +223,7 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
      * @return an immutable map; the arrays stay this model's
      */
     public Map<String, Parameter> weights() {
-        return NamedWeights.of(config, names, embeddings, layers, finalNorm);
+        return named.weights();
     }
 
     WeightNames names() {
@@ -417,12 +380,12 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
     @Override
     public Object stem(int layer) {
         checkLayer(layer);
-        List<LoraLinear> below = new ArrayList<>(List.of(embeddings.projection));
-        layers.subList(0, layer).forEach(each -> below.addAll(each.linears()));
-        if (!below.stream().allMatch(LoraLinear::isPlain)) {
+        List<BiasedLayer> below = new ArrayList<>(embeddings.changeable());
+        layers.subList(0, layer).forEach(each -> below.addAll(each.changeable()));
+        if (!below.stream().allMatch(BiasedLayer::isPlain)) {
             return new Object();
         }
-        long revisions = below.stream().mapToLong(LoraLinear::weightRevision).sum();
+        long revisions = below.stream().mapToLong(BiasedLayer::weightRevision).sum();
         return new Stem(embeddings.positions, layer, precision, revisions);
     }
 
@@ -438,7 +401,12 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
 
     @Override
     public Map<String, LoraLinear> linears() {
-        return linears;
+        return named.linears();
+    }
+
+    @Override
+    public Map<String, BiasedLayer> biasedLayers() {
+        return named.biased();
     }
 
     @Override

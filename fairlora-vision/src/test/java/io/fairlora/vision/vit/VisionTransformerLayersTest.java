@@ -10,11 +10,14 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.fairlora.lora.AdapterMath;
+import io.fairlora.lora.BiasedLayer;
 import io.fairlora.lora.InjectedLora;
 import io.fairlora.lora.LoraAdapter;
 import io.fairlora.lora.LoraConfig;
 import io.fairlora.lora.LoraInjector;
 import io.fairlora.lora.LoraLinear;
+import io.fairlora.lora.MergedAdapter;
+import io.fairlora.lora.TrainedBias;
 import io.fairlora.ndarray.Autograd;
 import io.fairlora.ndarray.GradientMode;
 import io.fairlora.ndarray.HostTensor;
@@ -189,6 +192,74 @@ class VisionTransformerLayersTest {
             fork.setPrecision(Precision.BF16);
             assertThat(fork.stem(2)).isNotEqualTo(vit.stem(2));
         }
+    }
+
+    /** A bias of a layer below, of a norm or not, cannot change what is kept unnoticed. */
+    @Test
+    void theStemChangesWithEveryBiasBelow() {
+        try (VisionTransformer vit = vit(Pooling.CLS)) {
+            Function<NDArray, NDArray> hidden = x -> vit.hidden(x, 2);
+            HostTensor before = compute(vit, hidden);
+            Object stem = vit.stem(2);
+            assertThat(vit.biasedLayers()).hasSize(1 + 8 * LAYERS + 1);
+            int changed = 0;
+            for (Map.Entry<String, BiasedLayer> layer : vit.biasedLayers().entrySet()) {
+                boolean below = !layer.getKey().matches("encoder\\.layer\\.2\\..*|layernorm");
+                try (NDArray other = layer.getValue().bias().getArray().add(0.5)) {
+                    layer.getValue().replaceBias(other);
+                    assertThat(layer.getValue().isPlain()).isFalse();
+                    assertThat(vit.stem(2).equals(stem)).as(layer.getKey()).isEqualTo(!below);
+                    boolean moved = !compute(vit, hidden).equals(before);
+                    assertThat(below || !moved).as(layer.getKey()).isTrue();
+                    changed += moved ? 1 : 0;
+                    assertThatIllegalArgumentException()
+                            .isThrownBy(() -> layer.getValue().replaceBias(other))
+                            .withMessageContaining("already replaced");
+                } finally {
+                    layer.getValue().replaceBias(null);
+                }
+                assertThat(vit.stem(2)).isEqualTo(stem);
+            }
+            // A bias of the keys moves all scores of a query alike, up to rounding.
+            assertThat(changed).isBetween(1 + 7 * 2, 1 + 8 * 2);
+            assertThat(compute(vit, hidden)).isEqualTo(before);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Precision.class)
+    void mergedBiasesOfLayersWithoutAdapterAreSeen(Precision precision) {
+        LoraConfig config =
+                onLayers(2).toBuilder().targetModules("query").bias(TrainedBias.ALL).build();
+        try (VisionTransformer vit = vit(Pooling.CLS)) {
+            vit.setPrecision(precision);
+            HostTensor before = compute(vit, vit::features);
+            Object stem = vit.stem(2);
+            LoraAdapter adapter = adapter(vit, config);
+            HostTensor adapted;
+            try (InjectedLora injected = LoraInjector.attach(vit, adapter, "all", 1, false)) {
+                assertThat(injected.isEnabled()).isTrue();
+                assertThat(vit.stem(2)).isNotEqualTo(stem);
+                adapted = compute(vit, vit::features);
+            }
+            MergedAdapter merged = AdapterMath.merge(vit, adapter);
+            assertThat(vit.stem(2)).isNotEqualTo(stem);
+            double tolerance = precision == Precision.SINGLE ? 1e-5 : 0.05;
+            assertClose(compute(vit, vit::features), adapted, tolerance);
+            assertThat(distance(adapted, before)).isGreaterThan(10 * tolerance);
+            Object mergedStem = vit.stem(2);
+            merged.unmerge();
+            assertThat(vit.stem(2)).isNotEqualTo(stem).isNotEqualTo(mergedStem);
+            assertClose(compute(vit, vit::features), before, tolerance);
+        }
+    }
+
+    private static double distance(HostTensor x, HostTensor y) {
+        double greatest = 0;
+        for (int i = 0; i < x.size(); i++) {
+            greatest = Math.max(greatest, Math.abs(x.get(i) - y.get(i)));
+        }
+        return greatest;
     }
 
     @Test
