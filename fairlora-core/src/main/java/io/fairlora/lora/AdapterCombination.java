@@ -174,7 +174,8 @@ public final class AdapterCombination {
         for (int i = 0; i < a.length; i++) {
             a[i] = (float) (scale * a[i]);
         }
-        return new Factors(HostTensor.of(a, factors.rank(), factors.inputSize()), factors.b(), 1);
+        return factors.with(
+                HostTensor.of(a, factors.rank(), factors.inputSize()), factors.b(), 1, null);
     }
 
     private int rankOf(List<LoraAdapter> adapters) {
@@ -226,15 +227,7 @@ public final class AdapterCombination {
         Factors first = parts.get(0).factors();
         for (Part part : parts) {
             Factors other = part.factors();
-            checkArgument(
-                    other.inputSize() == first.inputSize()
-                            && other.outputSize() == first.outputSize(),
-                    "layer %s is (%s, %s) in one adapter and (%s, %s) in another",
-                    path,
-                    first.outputSize(),
-                    first.inputSize(),
-                    other.outputSize(),
-                    other.inputSize());
+            first.checkSameLayer(path, other);
             checkArgument(
                     used.decomposes() || other.rank() == first.rank(),
                     "layer %s has rank %s in one adapter and %s in another, and %s needs equal"
@@ -262,10 +255,11 @@ public final class AdapterCombination {
             b[i] = merge.prune(doubles(factors.b()), path, adapter, "B");
         }
         Factors first = parts.get(0).factors();
-        return new Factors(
+        return first.with(
                 HostTensor.of(floats(merge.merge(a, ofA)), first.rank(), first.inputSize()),
                 HostTensor.of(floats(merge.merge(b, ofB)), first.outputSize(), first.rank()),
-                1);
+                1,
+                null);
     }
 
     private Factors changes(String path, List<Part> parts, ElementMerge merge, int greatestRank) {
@@ -278,8 +272,7 @@ public final class AdapterCombination {
             changes[i] = merge.prune(product(factors), path, parts.get(i).adapter(), "BA");
         }
         Factors first = parts.get(0).factors();
-        return decomposed(
-                merge.merge(changes, weights), first.outputSize(), first.inputSize(), greatestRank);
+        return decomposed(merge.merge(changes, weights), first, greatestRank);
     }
 
     private static double[] product(Factors factors) {
@@ -297,7 +290,9 @@ public final class AdapterCombination {
     }
 
     /** The nearest product B A of a rank; the factors share the singular values evenly. */
-    private static Factors decomposed(double[] matrix, int out, int in, int wanted) {
+    private static Factors decomposed(double[] matrix, Factors like, int wanted) {
+        int out = like.outputSize();
+        int in = like.inputSize();
         // One-sided rotations cost the square of the columns, so the shorter side is theirs.
         boolean turned = in > out;
         double[][] columns = new double[Math.min(in, out)][Math.max(in, out)];
@@ -321,8 +316,8 @@ public final class AdapterCombination {
                 b[o * rank + k] = root * left[k][o];
             }
         }
-        return new Factors(
-                HostTensor.of(floats(a), rank, in), HostTensor.of(floats(b), out, rank), 1);
+        return like.with(
+                HostTensor.of(floats(a), rank, in), HostTensor.of(floats(b), out, rank), 1, null);
     }
 
     private static double[] doubles(HostTensor tensor) {

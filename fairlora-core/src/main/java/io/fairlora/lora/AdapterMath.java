@@ -127,14 +127,7 @@ public final class AdapterMath {
         boolean biased = false;
         int row = 0;
         for (Factors part : parts) {
-            checkArgument(
-                    part.inputSize() == in && part.outputSize() == out,
-                    "layer %s is (%s, %s) in one adapter and (%s, %s) in another",
-                    path,
-                    out,
-                    in,
-                    part.outputSize(),
-                    part.inputSize());
+            first.checkSameLayer(path, part);
             part.a().buffer().get(a, row * in, part.a().size());
             // Scales that differ go into B; one that all share stays exact.
             double scale = oneScale ? 1 : part.scale();
@@ -152,12 +145,11 @@ public final class AdapterMath {
             }
             row += part.rank();
         }
-        return new Factors(
+        return first.with(
                 HostTensor.of(a, rank, in),
                 HostTensor.of(b, out, rank),
                 oneScale ? first.scale() : 1,
-                biased ? HostTensor.of(Floats.toArray(Doubles.asList(bias)), out) : null,
-                null);
+                biased ? HostTensor.of(Floats.toArray(Doubles.asList(bias)), out) : null);
     }
 
     /** A configuration that names the layers of a sum, with the greatest of their ranks. */
@@ -247,12 +239,11 @@ public final class AdapterMath {
                 b[o * rank + k] = (float) (root * sum);
             }
         }
-        return new Factors(
+        return factors.with(
                 HostTensor.of(a, rank, in),
                 HostTensor.of(b, out, rank),
                 factors.scale(),
-                factors.bias(),
-                null);
+                factors.bias());
     }
 
     /**
@@ -289,14 +280,19 @@ public final class AdapterMath {
                 "an adapter with %s equals no sum of products",
                 config.dora() ? "DoRA magnitudes" : "trained biases of the backbone");
         Map<String, Factors> principals =
-                InitialFactors.principals(LoraInjector.layersOf(backbone, adapter), adapter);
+                PrincipalFactors.of(LoraInjector.layersOf(backbone, adapter), adapter);
         ImmutableMap.Builder<String, Factors> layers = ImmutableMap.builder();
-        principals.forEach(
-                (path, principal) ->
-                        layers.put(
-                                path,
-                                concatenate(
-                                        path, List.of(adapter.layer(path), negated(principal)))));
+        adapter.layers()
+                .forEach(
+                        (path, factors) -> {
+                            Factors principal = principals.get(path);
+                            layers.put(
+                                    path,
+                                    principal == null
+                                            ? factors
+                                            : concatenate(
+                                                    path, List.of(factors, negated(principal))));
+                        });
         return new LoraAdapter(
                 plain, layers.buildOrThrow(), adapter.savedModules(), adapter.provenance());
     }

@@ -12,6 +12,8 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
+import ai.djl.nn.convolutional.Convolution;
+import ai.djl.nn.core.Embedding;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.Pair;
@@ -26,12 +28,14 @@ import java.util.HexFormat;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Any DJL block as a backbone: the {@link Linear}s anywhere in its tree can carry adapters, though
- * the blocks around them know nothing of it.
+ * Any DJL block as a backbone: the {@link Linear}s, {@link Convolution}s of one group and {@link
+ * Embedding}s anywhere in its tree can carry adapters, though the blocks around them know nothing
+ * of it.
  *
  * <pre>{@code
  * ZooModel<Image, Classifications> model = criteria.loadModel();
@@ -46,7 +50,9 @@ import org.jspecify.annotations.Nullable;
  * s B A instead of W0. That works through blocks whose parts are private, and costs what {@link
  * LoraLinear} in a block of one's own does not: the product B A is formed in every pass, and so is
  * the gradient of the whole weight. Dropout of an adapter's input and one adapter an example are
- * refused. Blocks that do not ask the store, such as scripted models, have no layers to adapt.
+ * refused. Blocks that do not ask the store, such as scripted models, have no layers to adapt. A
+ * convolution of several groups has none either: the product that PEFT adds to it is no change of
+ * its weight.
  *
  * <p>The weights stay the block's, are frozen, and keep their values. Not safe for use from several
  * threads: give each a {@link #fork()}.
@@ -59,7 +65,7 @@ public final class BlockBackbone extends AbstractBlock implements Backbone {
     private final InputSpec input;
     private final UnaryOperator<NDArray> preprocessing;
     private final int featureSize;
-    private final Map<String, LoraLinear> linears;
+    private final Map<String, LoraWeight> layers;
     private final IdentityHashMap<Parameter, String> weights = new IdentityHashMap<>();
     private final IdentityHashMap<Parameter, String> biases = new IdentityHashMap<>();
 
@@ -70,18 +76,18 @@ public final class BlockBackbone extends AbstractBlock implements Backbone {
             Shape inputShape,
             InputSpec input,
             UnaryOperator<NDArray> preprocessing,
-            Map<String, LoraLinear> linears) {
+            Map<String, LoraWeight> layers) {
         this.block = addChildBlock("block", block);
         manager = parent.newSubManager();
         this.inputShape = inputShape;
         this.input = input;
         this.preprocessing = preprocessing;
-        this.linears = Collections.unmodifiableMap(linears);
-        linears.forEach(
-                (path, linear) -> {
-                    weights.put(linear.weight(), path);
-                    if (linear.bias() != null) {
-                        biases.put(linear.bias(), path);
+        this.layers = Collections.unmodifiableMap(layers);
+        layers.forEach(
+                (path, layer) -> {
+                    weights.put(layer.weight(), path);
+                    if (layer.bias() != null) {
+                        biases.put(layer.bias(), path);
                     }
                 });
         Shape output = block.getOutputShapes(new Shape[] {inputShape})[0];
@@ -97,8 +103,8 @@ public final class BlockBackbone extends AbstractBlock implements Backbone {
      * @param inputShape the shape of an input, with any batch; the last two sizes are taken for the
      *     height and width of images
      * @return the backbone, which is closed before the block's weights are
-     * @throws IllegalArgumentException if the block holds no {@link Linear}, or its weights are not
-     *     there yet
+     * @throws IllegalArgumentException if the block holds no layer that can be adapted, or its
+     *     weights are not there yet
      */
     public static BlockBackbone of(Block block, Shape inputShape) {
         return of(block, inputShape, UnaryOperator.identity());
@@ -118,56 +124,80 @@ public final class BlockBackbone extends AbstractBlock implements Backbone {
      */
     public static BlockBackbone of(
             Block block, Shape inputShape, UnaryOperator<NDArray> preprocessing) {
-        Map<String, LoraLinear> linears = new LinkedHashMap<>();
-        collect("", block, linears);
+        Map<String, LoraWeight> layers = new LinkedHashMap<>();
+        collect("", block, layers);
         checkArgument(
-                !linears.isEmpty(),
-                "the block %s holds no ai.djl.nn.core.Linear; layers of other kinds and of scripted"
-                        + " models cannot be adapted",
+                !layers.isEmpty(),
+                "the block %s holds no Linear, Convolution or Embedding of ai.djl.nn; layers of"
+                        + " other kinds and of scripted models cannot be adapted",
                 block.getClass().getName());
         block.freezeParameters(true);
-        NDManager owner = linears.values().iterator().next().weight().getArray().getManager();
+        NDManager owner = layers.values().iterator().next().weight().getArray().getManager();
         int rank = inputShape.dimension();
         InputSpec spec =
                 new InputSpec(
                         rank < 2 ? 1 : (int) Math.max(1, inputShape.get(rank - 2)),
                         rank < 1 ? 1 : (int) Math.max(1, inputShape.get(rank - 1)),
                         Interpolation.BILINEAR);
-        return new BlockBackbone(block, owner, inputShape, spec, preprocessing, linears);
+        return new BlockBackbone(block, owner, inputShape, spec, preprocessing, layers);
     }
 
-    private static void collect(String prefix, Block block, Map<String, LoraLinear> linears) {
+    private static void collect(String prefix, Block block, Map<String, LoraWeight> layers) {
         for (Pair<String, Block> child : block.getChildren()) {
             String path = prefix + child.getKey();
-            if (child.getValue() instanceof Linear linear) {
-                LoraLinear layer = over(path, linear);
-                // A layer that is used twice is one layer, under its first path.
-                if (linears.values().stream().noneMatch(l -> l.weight() == layer.weight())) {
-                    linears.put(path, layer);
-                }
-            } else {
-                collect(path + ".", child.getValue(), linears);
+            if (!add(path, child.getValue(), layers)) {
+                collect(path + ".", child.getValue(), layers);
             }
         }
-        if (block instanceof Linear linear && prefix.isEmpty()) {
-            linears.put("Linear", over("Linear", linear));
+        if (prefix.isEmpty()) {
+            add(block.getClass().getSimpleName(), block, layers);
         }
     }
 
-    private static LoraLinear over(String path, Linear linear) {
+    /** Adds a block if it is a layer of a kind that can be adapted. */
+    private static boolean add(String path, Block block, Map<String, LoraWeight> layers) {
+        if (block instanceof Linear) {
+            add(path, block, "weight", weight -> LayerKind.LINEAR, layers);
+        } else if (block instanceof Embedding) {
+            add(path, block, "embedding", weight -> LayerKind.EMBEDDING, layers);
+        } else if (block instanceof Convolution convolution) {
+            if (convolution.getGroups() == 1) {
+                add(
+                        path,
+                        block,
+                        "weight",
+                        weight -> LayerKind.convolution(weight.slice(1).getShape()),
+                        layers);
+            }
+        } else {
+            return false;
+        }
+        return true;
+    }
+
+    private static void add(
+            String path,
+            Block block,
+            String name,
+            Function<Shape, LayerKind> kind,
+            Map<String, LoraWeight> layers) {
         Map<String, Parameter> parameters = new LinkedHashMap<>();
-        linear.getDirectParameters().forEach(p -> parameters.put(p.getKey(), p.getValue()));
-        Parameter weight = parameters.get("weight");
+        block.getDirectParameters().forEach(p -> parameters.put(p.getKey(), p.getValue()));
+        Parameter weight = parameters.get(name);
         checkArgument(
                 weight != null && weight.isInitialized(),
                 "layer %s has no weights yet; initialise or load the block first",
                 path);
-        return LoraLinear.over(weight, parameters.get("bias"));
+        // A layer that is used twice is one layer, under its first path.
+        if (layers.values().stream().noneMatch(layer -> layer.weight() == weight)) {
+            Shape shape = weight.getArray().getShape();
+            layers.put(path, new LoraWeight(kind.apply(shape), weight, parameters.get("bias")));
+        }
     }
 
     @Override
-    public Map<String, LoraLinear> linears() {
-        return linears;
+    public Map<String, LoraLayer> loraLayers() {
+        return Collections.unmodifiableMap(layers);
     }
 
     /**
@@ -217,15 +247,15 @@ public final class BlockBackbone extends AbstractBlock implements Backbone {
             }
             String weight = weights.get(parameter);
             if (weight != null) {
-                return layer(weight).adaptedWeight(weight, value, owner);
+                return layer(weight).adapted(weight, value, owner);
             }
             String bias = biases.get(parameter);
             return bias == null ? value : layer(bias).adaptedBias(value, owner);
         }
     }
 
-    private LoraLinear layer(String path) {
-        LoraLinear layer = linears.get(path);
+    private LoraWeight layer(String path) {
+        LoraWeight layer = layers.get(path);
         checkState(layer != null, "no layer %s", path);
         return layer;
     }
@@ -262,8 +292,8 @@ public final class BlockBackbone extends AbstractBlock implements Backbone {
 
     @Override
     public BlockBackbone fork() {
-        Map<String, LoraLinear> forks = new LinkedHashMap<>();
-        linears.forEach((path, linear) -> forks.put(path, linear.fork()));
+        Map<String, LoraWeight> forks = new LinkedHashMap<>();
+        layers.forEach((path, layer) -> forks.put(path, layer.fork()));
         return new BlockBackbone(block, manager, inputShape, input, preprocessing, forks);
     }
 

@@ -37,9 +37,9 @@ public final class InjectedLora implements AutoCloseable {
     private boolean closed;
 
     /** One layer that carries the adapter. */
-    private record Site(LoraLinear layer, LayerAdapter placed) {
+    private record Site(LoraLayer layer, LayerAdapter placed) {
 
-        LoraLinear.Adapter adapter() {
+        LoraLayer.Adapter adapter() {
             return placed.adapter();
         }
     }
@@ -67,7 +67,7 @@ public final class InjectedLora implements AutoCloseable {
      */
     static InjectedLora load(
             Backbone backbone,
-            Map<String, LoraLinear> layers,
+            Map<String, LoraLayer> layers,
             Map<String, BiasedLayer> biased,
             Map<String, Factors> principals,
             LoraAdapter adapter,
@@ -88,15 +88,15 @@ public final class InjectedLora implements AutoCloseable {
         }
     }
 
-    private void add(String path, LoraLinear layer, Factors factors, @Nullable Factors principal) {
+    private void add(String path, LoraLayer layer, Factors factors, @Nullable Factors principal) {
         DataType type = layer.weight().getArray().getDataType();
-        LoraLinear.Residual residual = null;
+        LoraLayer.Residual residual = null;
         if (principal != null) {
             NDArray c = create(principal.b(), type).muli(-principal.scale());
-            residual = new LoraLinear.Residual(create(principal.a(), type), c);
+            residual = new LoraLayer.Residual(create(principal.a(), type), c);
         }
-        LoraLinear.Adapter adapter =
-                new LoraLinear.Adapter(
+        LoraLayer.Adapter adapter =
+                new LoraLayer.Adapter(
                         leaf(factors.a(), type),
                         leaf(factors.b(), type),
                         factors.scale(),
@@ -154,22 +154,24 @@ public final class InjectedLora implements AutoCloseable {
      * The arrays by name, whether or not they are being trained.
      *
      * @return an immutable map in the order of the layers: {@code PATH.lora_A} of shape (r, in),
-     *     {@code PATH.lora_B} of shape (out, r), and of shape (out), where the configuration has
-     *     them, {@code PATH.lora_B.bias} and {@code PATH.lora_magnitude_vector}; then the
-     *     backbone's trained biases, {@code PATH.bias}; the arrays stay this object's
+     *     {@code PATH.lora_B} of shape (out, r) (of an embedding {@code lora_embedding_A} and
+     *     {@code lora_embedding_B}), and of shape (out), where the configuration has them, {@code
+     *     PATH.lora_B.bias} and {@code PATH.lora_magnitude_vector}; then the backbone's trained
+     *     biases, {@code PATH.bias}; the arrays stay this object's
      */
     public Map<String, NDArray> parameters() {
         Map<String, NDArray> parameters = new LinkedHashMap<>();
         sites.forEach(
                 (path, site) -> {
-                    LoraLinear.Adapter adapter = site.adapter();
-                    parameters.put(path + ".lora_A", adapter.a());
-                    parameters.put(path + ".lora_B", adapter.b());
+                    LoraLayer.Adapter adapter = site.adapter();
+                    LayerKind kind = site.layer().kind();
+                    parameters.put(path + "." + kind.nameOfA(), adapter.a());
+                    parameters.put(path + "." + kind.nameOfB(), adapter.b());
                     if (adapter.bias() != null) {
-                        parameters.put(path + ".lora_B.bias", adapter.bias());
+                        parameters.put(path + "." + LayerKind.BIAS_OF_B, adapter.bias());
                     }
                     if (adapter.magnitude() != null) {
-                        parameters.put(path + ".lora_magnitude_vector", adapter.magnitude());
+                        parameters.put(path + "." + LayerKind.MAGNITUDE, adapter.magnitude());
                     }
                 });
         biases.forEach((bias, site) -> parameters.put(bias, site.bias()));
@@ -181,13 +183,13 @@ public final class InjectedLora implements AutoCloseable {
      *
      * @return an immutable map by the layers' paths, in their order; the arrays stay this object's
      */
-    public Map<String, LoraLinear.Adapter> factors() {
-        Map<String, LoraLinear.Adapter> factors = new LinkedHashMap<>();
+    public Map<String, LoraLayer.Adapter> factors() {
+        Map<String, LoraLayer.Adapter> factors = new LinkedHashMap<>();
         sites.forEach(
                 (path, site) ->
                         factors.put(
                                 path,
-                                new LoraLinear.Adapter(
+                                new LoraLayer.Adapter(
                                         site.adapter().a(),
                                         site.adapter().b(),
                                         factor * site.adapter().scale())));
@@ -219,7 +221,7 @@ public final class InjectedLora implements AutoCloseable {
     public LoraAdapter toAdapter(Map<String, String> provenance) {
         checkOpen();
         Map<String, Factors> layers = new LinkedHashMap<>();
-        sites.forEach((path, site) -> layers.put(path, toFactors(site.adapter())));
+        sites.forEach((path, site) -> layers.put(path, toFactors(site)));
         Map<String, HostTensor> values = new LinkedHashMap<>();
         biases.forEach((bias, site) -> values.put(bias, HostTensor.copyOf(site.bias())));
         LoraAdapter adapter = new LoraAdapter(config, layers, values, Map.of(), provenance);
@@ -232,7 +234,8 @@ public final class InjectedLora implements AutoCloseable {
         return adapter;
     }
 
-    private Factors toFactors(LoraLinear.Adapter adapter) {
+    private Factors toFactors(Site site) {
+        LoraLayer.Adapter adapter = site.adapter();
         NDArray bias = adapter.bias();
         NDArray magnitude = adapter.magnitude();
         return new Factors(
@@ -240,7 +243,8 @@ public final class InjectedLora implements AutoCloseable {
                 HostTensor.copyOf(adapter.b()),
                 factor * adapter.scale(),
                 bias == null ? null : HostTensor.copyOf(bias),
-                magnitude == null ? null : HostTensor.copyOf(magnitude));
+                magnitude == null ? null : HostTensor.copyOf(magnitude),
+                site.layer().kind());
     }
 
     /**
@@ -299,7 +303,7 @@ public final class InjectedLora implements AutoCloseable {
     }
 
     private void checkSame(String path, Site site, Factors factors) {
-        LoraLinear.Adapter adapter = site.adapter();
+        LoraLayer.Adapter adapter = site.adapter();
         checkArgument(
                 factors.a().shape().equals(adapter.a().getShape())
                         && factors.b().shape().equals(adapter.b().getShape()),

@@ -382,6 +382,11 @@ public final class LoraConfig {
         return selection.matches(path);
     }
 
+    /** Whether a layer of a kind gets an adapter. */
+    boolean matches(String path, LayerKind kind) {
+        return (kind.isLinear() || !allLinear()) && matches(path);
+    }
+
     private List<Object> values() {
         return List.of(
                 rank,

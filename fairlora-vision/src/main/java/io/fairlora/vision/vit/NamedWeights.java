@@ -2,7 +2,7 @@ package io.fairlora.vision.vit;
 
 import ai.djl.nn.Parameter;
 import io.fairlora.lora.BiasedLayer;
-import io.fairlora.lora.LoraLinear;
+import io.fairlora.lora.LoraLayer;
 import io.fairlora.vision.vit.VitConfig.FeedForward;
 import io.fairlora.vision.vit.WeightNames.Part;
 import java.util.Collections;
@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 final class NamedWeights {
 
     private final Map<String, Parameter> weights = new LinkedHashMap<>();
-    private final Map<String, LoraLinear> linears = new LinkedHashMap<>();
+    private final Map<String, LoraLayer> loraLayers = new LinkedHashMap<>();
     private final Map<String, BiasedLayer> biased = new LinkedHashMap<>();
 
     NamedWeights(
@@ -27,9 +27,8 @@ final class NamedWeights {
         put(names.path(Part.CLASS_TOKEN), embeddings.classToken);
         put(names.path(Part.DISTILLATION_TOKEN), embeddings.distillationToken);
         put(names.path(Part.REGISTERS), embeddings.registers);
-        put(names.path(Part.POSITIONS), embeddings.positions);
-        put(names.path(Part.PATCHES) + ".weight", embeddings.projection.weight());
-        putBias(names.path(Part.PATCHES), embeddings.projection);
+        putPositions(names.path(Part.POSITIONS), embeddings.positions);
+        put(names.path(Part.PATCHES), embeddings.projection);
         if (embeddings.norm != null) {
             put(names.path(Part.STEM_NORM), embeddings.norm);
         }
@@ -55,9 +54,9 @@ final class NamedWeights {
         return Collections.unmodifiableMap(weights);
     }
 
-    /** The linear layers that can carry adapters. */
-    Map<String, LoraLinear> linears() {
-        return Collections.unmodifiableMap(linears);
+    /** The layers that can carry adapters. */
+    Map<String, LoraLayer> loraLayers() {
+        return Collections.unmodifiableMap(loraLayers);
     }
 
     /** The layers that have a bias. */
@@ -71,10 +70,19 @@ final class NamedWeights {
         }
     }
 
-    private void put(String path, LoraLinear linear) {
-        put(path + ".weight", linear.weight());
-        linears.put(path, linear);
-        putBias(path, linear);
+    private void put(String path, LoraLayer layer) {
+        put(path + ".weight", layer.weight());
+        loraLayers.put(path, layer);
+        putBias(path, layer);
+    }
+
+    /** PEFT adapts positions where they are a module with a weight, not a parameter alone. */
+    private void putPositions(String name, LoraLayer positions) {
+        if (name.endsWith(".weight")) {
+            put(name.substring(0, name.length() - ".weight".length()), positions);
+        } else {
+            put(name, positions.weight());
+        }
     }
 
     private void put(String path, Norm norm) {

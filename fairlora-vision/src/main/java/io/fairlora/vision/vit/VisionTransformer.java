@@ -15,6 +15,7 @@ import ai.djl.util.PairList;
 import io.fairlora.lora.BiasedLayer;
 import io.fairlora.lora.InputSpec;
 import io.fairlora.lora.LayeredBackbone;
+import io.fairlora.lora.LoraLayer;
 import io.fairlora.lora.LoraLinear;
 import io.fairlora.ndarray.Precision;
 import io.fairlora.ndarray.Scope;
@@ -26,8 +27,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A vision transformer (Dosovitskiy et al. 2020), frozen, with linear layers that can carry
- * adapters: ViT, DeiT, DINOv2 and the like as Hugging Face's transformers or timm compute it.
+ * A vision transformer (Dosovitskiy et al. 2020), frozen, with layers that can carry adapters: ViT,
+ * DeiT, DINOv2 and the like as Hugging Face's transformers or timm compute it.
  *
  * <p>As a DJL block it maps pixels (batch, 3, height, width), unsigned bytes or any type in 0..255,
  * to features (batch, {@link #featureSize()}). Not safe for use from several threads: give each a
@@ -124,7 +125,7 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
      * left aside. The images are of the size that {@code config.json} names; those of DINOv2 of the
      * size that {@code preprocessor_config.json} makes, as in transformers.
      *
-     * <p>Linear layers have the names of the file, but timm's fused {@code attn.qkv} becomes {@code
+     * <p>Layers have the names of the file, but timm's fused {@code attn.qkv} becomes {@code
      * attn.q_proj}, {@code attn.k_proj} and {@code attn.v_proj}; {@link FusedQkv} turns PEFT's
      * adapters on the one into adapters on the three and back.
      *
@@ -198,7 +199,7 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
      *
      * <p>{@link Precision#BF16} is for inference and for training adapters. It keeps a second copy
      * of the frozen weights at half the size. After writing into a weight, call {@link
-     * LoraLinear#weightChanged()} on its layer.
+     * LoraLayer#weightChanged()} on its layer.
      *
      * @param precision the precision
      * @throws IllegalArgumentException if {@code precision} is {@code BF16} and the weights are not
@@ -213,8 +214,11 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
                             + "; use precision SINGLE");
         }
         this.precision = precision;
-        embeddings.projection.setPrecision(precision);
-        linears().values().forEach(linear -> linear.setPrecision(precision));
+        for (LoraLayer layer : named.loraLayers().values()) {
+            if (layer instanceof LoraLinear linear) {
+                linear.setPrecision(precision);
+            }
+        }
     }
 
     /**
@@ -386,7 +390,7 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
             return new Object();
         }
         long revisions = below.stream().mapToLong(BiasedLayer::weightRevision).sum();
-        return new Stem(embeddings.positions, layer, precision, revisions);
+        return new Stem(embeddings.positions.weight(), layer, precision, revisions);
     }
 
     /** Equal where the same weights, unchanged, compute what a layer takes in. */
@@ -400,8 +404,8 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
     }
 
     @Override
-    public Map<String, LoraLinear> linears() {
-        return named.linears();
+    public Map<String, LoraLayer> loraLayers() {
+        return named.loraLayers();
     }
 
     @Override

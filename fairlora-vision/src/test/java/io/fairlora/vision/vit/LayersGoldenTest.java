@@ -55,7 +55,7 @@ class LayersGoldenTest {
 
     static List<String> variants() throws IOException {
         List<String> variants = new ArrayList<>();
-        for (String model : List.of("vit")) {
+        for (String model : List.of("vit", "clip", "siglip")) {
             try (Stream<Path> entries = Files.list(golden(model))) {
                 entries.filter(Files::isDirectory)
                         .map(entry -> model + "/" + entry.getFileName())
@@ -63,7 +63,7 @@ class LayersGoldenTest {
                         .forEach(variants::add);
             }
         }
-        assertThat(variants).hasSize(2).contains("vit/bias_all");
+        assertThat(variants).hasSize(15).contains("vit/convolution_dora", "clip/everything");
         return variants;
     }
 

@@ -15,7 +15,7 @@ import io.fairlora.lora.InjectedLora;
 import io.fairlora.lora.LoraAdapter;
 import io.fairlora.lora.LoraConfig;
 import io.fairlora.lora.LoraInjector;
-import io.fairlora.lora.LoraLinear;
+import io.fairlora.lora.LoraLayer;
 import io.fairlora.lora.MergedAdapter;
 import io.fairlora.lora.TrainedBias;
 import io.fairlora.ndarray.Autograd;
@@ -42,7 +42,7 @@ class VisionTransformerLayersTest {
         VitConfig config = VitConfig.of(64, LAYERS, 4, 32, 8).withPooling(pooling);
         VisionTransformer vit = VisionTransformer.random(config, DataType.FLOAT32, Device.cpu(), 1);
         // Weights as small as those of a fresh model would hide what the layers compute.
-        vit.linears().values().forEach(linear -> linear.weight().getArray().muli(5));
+        vit.loraLayers().values().forEach(linear -> linear.weight().getArray().muli(5));
         return vit;
     }
 
@@ -180,7 +180,7 @@ class VisionTransformerLayersTest {
                 assertThat(vit.stem(2)).isNotEqualTo(stem).isNotEqualTo(vit.stem(2));
                 assertThat(fork.stem(2)).isEqualTo(stem);
             }
-            LoraLinear lower = vit.linears().values().iterator().next();
+            LoraLayer lower = vit.loraLayers().values().iterator().next();
             lower.replaceBias(lower.bias().getArray());
             assertThat(vit.stem(2)).isNotEqualTo(stem);
             lower.replaceBias(null);
