@@ -1,7 +1,6 @@
 package io.fairlora.lora;
 
 import static com.google.common.base.Preconditions.checkArgument;
-import static com.google.common.base.Preconditions.checkState;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
@@ -12,6 +11,7 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
+import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.convolutional.Convolution;
 import ai.djl.nn.core.Embedding;
 import ai.djl.nn.core.Linear;
@@ -28,7 +28,6 @@ import java.util.HexFormat;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
@@ -46,13 +45,14 @@ import org.jspecify.annotations.Nullable;
  * }</pre>
  *
  * <p>A layer's path is made of the names that its parents give their children, as in {@code
- * 02SequentialBlock.01Linear}. The block asks its {@link ParameterStore} for weights, and gets W0 +
- * s B A instead of W0. That works through blocks whose parts are private, and costs what {@link
- * LoraLinear} in a block of one's own does not: the product B A is formed in every pass, and so is
- * the gradient of the whole weight. Dropout of an adapter's input and one adapter an example are
- * refused. Blocks that do not ask the store, such as scripted models, have no layers to adapt. A
- * convolution of several groups has none either: the product that PEFT adds to it is no change of
- * its weight.
+ * 02SequentialBlock.01Linear}. A {@link Linear} that only {@link SequentialBlock}s stand above is
+ * computed as {@link LoraLinear} does. Any other layer is adapted through its weight: the block
+ * asks its {@link ParameterStore}, and gets W0 + s B A instead of W0. That works through blocks
+ * whose parts are private, and costs what {@link LoraLinear} does not: the product B A is formed in
+ * every pass, and so is the gradient of the whole weight. Dropout of such an adapter's input and
+ * one adapter an example are refused there. Blocks that do not ask the store, such as scripted
+ * models, have no layers to adapt. A convolution of several groups has none either: the product
+ * that PEFT adds to it is no change of its weight.
  *
  * <p>The weights stay the block's, are frozen, and keep their values. Not safe for use from several
  * threads: give each a {@link #fork()}.
@@ -65,9 +65,13 @@ public final class BlockBackbone extends AbstractBlock implements Backbone {
     private final InputSpec input;
     private final UnaryOperator<NDArray> preprocessing;
     private final int featureSize;
-    private final Map<String, LoraWeight> layers;
-    private final IdentityHashMap<Parameter, String> weights = new IdentityHashMap<>();
-    private final IdentityHashMap<Parameter, String> biases = new IdentityHashMap<>();
+    private final Map<String, LoraLayer> layers;
+    private final Block adapted;
+    private final IdentityHashMap<Parameter, Adapted> weights = new IdentityHashMap<>();
+    private final IdentityHashMap<Parameter, LoraWeight> biases = new IdentityHashMap<>();
+
+    /** A layer that is adapted through what its block asks the store for. */
+    private record Adapted(String path, LoraWeight layer) {}
 
     @SuppressWarnings("this-escape")
     private BlockBackbone(
@@ -76,18 +80,21 @@ public final class BlockBackbone extends AbstractBlock implements Backbone {
             Shape inputShape,
             InputSpec input,
             UnaryOperator<NDArray> preprocessing,
-            Map<String, LoraWeight> layers) {
+            Map<String, LoraLayer> layers) {
         this.block = addChildBlock("block", block);
         manager = parent.newSubManager();
         this.inputShape = inputShape;
         this.input = input;
         this.preprocessing = preprocessing;
         this.layers = Collections.unmodifiableMap(layers);
+        adapted = DjlLayers.withLinears(block, layers);
         layers.forEach(
                 (path, layer) -> {
-                    weights.put(layer.weight(), path);
-                    if (layer.bias() != null) {
-                        biases.put(layer.bias(), path);
+                    if (layer instanceof LoraWeight weight) {
+                        weights.put(weight.weight(), new Adapted(path, weight));
+                        if (weight.bias() != null) {
+                            biases.put(weight.bias(), weight);
+                        }
                     }
                 });
         Shape output = block.getOutputShapes(new Shape[] {inputShape})[0];
@@ -124,8 +131,7 @@ public final class BlockBackbone extends AbstractBlock implements Backbone {
      */
     public static BlockBackbone of(
             Block block, Shape inputShape, UnaryOperator<NDArray> preprocessing) {
-        Map<String, LoraWeight> layers = new LinkedHashMap<>();
-        collect("", block, layers);
+        Map<String, LoraLayer> layers = DjlLayers.of(block);
         checkArgument(
                 !layers.isEmpty(),
                 "the block %s holds no Linear, Convolution or Embedding of ai.djl.nn; layers of"
@@ -142,62 +148,9 @@ public final class BlockBackbone extends AbstractBlock implements Backbone {
         return new BlockBackbone(block, owner, inputShape, spec, preprocessing, layers);
     }
 
-    private static void collect(String prefix, Block block, Map<String, LoraWeight> layers) {
-        for (Pair<String, Block> child : block.getChildren()) {
-            String path = prefix + child.getKey();
-            if (!add(path, child.getValue(), layers)) {
-                collect(path + ".", child.getValue(), layers);
-            }
-        }
-        if (prefix.isEmpty()) {
-            add(block.getClass().getSimpleName(), block, layers);
-        }
-    }
-
-    /** Adds a block if it is a layer of a kind that can be adapted. */
-    private static boolean add(String path, Block block, Map<String, LoraWeight> layers) {
-        if (block instanceof Linear) {
-            add(path, block, "weight", weight -> LayerKind.LINEAR, layers);
-        } else if (block instanceof Embedding) {
-            add(path, block, "embedding", weight -> LayerKind.EMBEDDING, layers);
-        } else if (block instanceof Convolution convolution) {
-            if (convolution.getGroups() == 1) {
-                add(
-                        path,
-                        block,
-                        "weight",
-                        weight -> LayerKind.convolution(weight.slice(1).getShape()),
-                        layers);
-            }
-        } else {
-            return false;
-        }
-        return true;
-    }
-
-    private static void add(
-            String path,
-            Block block,
-            String name,
-            Function<Shape, LayerKind> kind,
-            Map<String, LoraWeight> layers) {
-        Map<String, Parameter> parameters = new LinkedHashMap<>();
-        block.getDirectParameters().forEach(p -> parameters.put(p.getKey(), p.getValue()));
-        Parameter weight = parameters.get(name);
-        checkArgument(
-                weight != null && weight.isInitialized(),
-                "layer %s has no weights yet; initialise or load the block first",
-                path);
-        // A layer that is used twice is one layer, under its first path.
-        if (layers.values().stream().noneMatch(layer -> layer.weight() == weight)) {
-            Shape shape = weight.getArray().getShape();
-            layers.put(path, new LoraWeight(kind.apply(shape), weight, parameters.get("bias")));
-        }
-    }
-
     @Override
     public Map<String, LoraLayer> loraLayers() {
-        return Collections.unmodifiableMap(layers);
+        return layers;
     }
 
     /**
@@ -222,8 +175,8 @@ public final class BlockBackbone extends AbstractBlock implements Backbone {
             NDList inputs,
             boolean training,
             @Nullable PairList<String, Object> params) {
-        ParameterStore adapted = new AdaptedStore(store, inputs.head().getManager());
-        return block.forward(adapted, inputs, training, params).singletonOrThrow();
+        ParameterStore adapting = new AdaptedStore(store, inputs.head().getManager());
+        return adapted.forward(adapting, inputs, training, params).singletonOrThrow();
     }
 
     /** Hands out adapted weights and biases in place of those of the block. */
@@ -245,19 +198,13 @@ public final class BlockBackbone extends AbstractBlock implements Backbone {
             if (parameter == null || value == null) {
                 return value;
             }
-            String weight = weights.get(parameter);
+            Adapted weight = weights.get(parameter);
             if (weight != null) {
-                return layer(weight).adapted(weight, value, owner);
+                return weight.layer().adapted(weight.path(), value, owner);
             }
-            String bias = biases.get(parameter);
-            return bias == null ? value : layer(bias).adaptedBias(value, owner);
+            LoraWeight biased = biases.get(parameter);
+            return biased == null ? value : biased.adaptedBias(value, owner);
         }
-    }
-
-    private LoraWeight layer(String path) {
-        LoraWeight layer = layers.get(path);
-        checkState(layer != null, "no layer %s", path);
-        return layer;
     }
 
     @Override
@@ -292,7 +239,7 @@ public final class BlockBackbone extends AbstractBlock implements Backbone {
 
     @Override
     public BlockBackbone fork() {
-        Map<String, LoraWeight> forks = new LinkedHashMap<>();
+        Map<String, LoraLayer> forks = new LinkedHashMap<>();
         layers.forEach((path, layer) -> forks.put(path, layer.fork()));
         return new BlockBackbone(block, manager, inputShape, input, preprocessing, forks);
     }

@@ -269,13 +269,10 @@ public final class InjectedLora implements AutoCloseable {
                 adapter.biases().keySet(),
                 biases.keySet());
         checkArgument(
-                adapter.config().initialization().changesBase()
-                                == config.initialization().changesBase()
-                        && (!config.initialization().changesBase()
-                                || adapter.config().initialization() == config.initialization()),
+                adapter.config().hasBaseOf(config),
                 "the adapter has the initialisation %s, expected %s",
-                adapter.config().initialization(),
-                config.initialization());
+                adapter.config().initializationText(),
+                config.initializationText());
         checkArgument(adapter.isFinite(), "the adapter has elements that are not finite");
         sites.forEach((path, site) -> checkSame(path, site, adapter.layer(path)));
         Map<String, HostTensor> values = adapter.parameters();

@@ -416,7 +416,7 @@ public record LoraAdapter(
                             }
                         });
         if (config.initialization().changesBase()) {
-            update(digest, config.initialization().name());
+            update(digest, config.initializationText());
         }
         new TreeMap<>(biases).forEach((name, tensor) -> update(digest, "bias " + name, tensor));
         new TreeMap<>(savedModules)

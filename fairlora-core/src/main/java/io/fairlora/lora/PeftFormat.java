@@ -15,6 +15,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -44,6 +45,9 @@ public final class PeftFormat {
 
     /** What stands before the names of provenance among the metadata. */
     static final String PROVENANCE = "fairlora.";
+
+    /** The name among the metadata of the seed of a randomised PISSA. */
+    private static final String PISSA_SEED = "pissa_seed";
 
     private PeftFormat() {}
 
@@ -102,6 +106,9 @@ public final class PeftFormat {
         written.savedModules().forEach((name, tensor) -> tensors.put(PREFIX + name, tensor));
         Map<String, String> metadata = new LinkedHashMap<>();
         metadata.put("format", "pt");
+        written.config()
+                .pissaSvd()
+                .ifPresent(svd -> metadata.put(PISSA_SEED, Long.toString(svd.seed())));
         written.provenance().forEach((key, value) -> metadata.put(PROVENANCE + key, value));
         byte[] json = PeftConfig.write(written.config(), ranks, card.baseModel());
         byte[] readme = card.render(written, dtype).getBytes(StandardCharsets.UTF_8);
@@ -206,9 +213,11 @@ public final class PeftFormat {
      * @throws IOException if a file is missing or cannot be read
      */
     public static LoraAdapter read(Path directory) throws IOException {
-        LoraConfig config = PeftConfig.read(existing(directory.resolve(CONFIG_FILE)));
+        Path settings = existing(directory.resolve(CONFIG_FILE));
         Path file = existing(directory.resolve(MODEL_FILE));
         try (SafetensorsFile tensors = SafetensorsFile.open(file)) {
+            Optional<String> seed = Optional.ofNullable(tensors.metadata().get(PISSA_SEED));
+            LoraConfig config = PeftConfig.read(settings, seed);
             return new PeftReader(file, tensors, config).read();
         } catch (IllegalArgumentException e) {
             throw new PeftFormatException(file, String.valueOf(e.getMessage()));

@@ -81,9 +81,14 @@ final class PrincipalFactors {
                     try (NDManager scratch = weight.getManager().newSubManager()) {
                         NDArray matrix = weight.duplicate();
                         matrix.attach(scratch);
-                        return initialization == Initialization.PISSA
-                                ? pissa(Decompositions.svd(matrix), rank, scale)
-                                : olora(matrix, rank, scale);
+                        if (initialization == Initialization.OLORA) {
+                            return olora(matrix, rank, scale);
+                        }
+                        NDList svd =
+                                config.pissaSvd()
+                                        .map(random -> random.of(matrix, rank, path))
+                                        .orElseGet(() -> Decompositions.svd(matrix));
+                        return pissa(svd, rank, scale);
                     }
                 });
     }

@@ -152,7 +152,8 @@ class BlockKindsGoldenTest {
         LoraAdapter adapter = PeftFormat.read(golden.resolve(variant).resolve(when));
         Map<String, Factors> layers = new LinkedHashMap<>();
         adapter.layers().forEach((path, factors) -> layers.put(PATHS.get(path), factors));
-        LoraConfig own = adapter.config().toBuilder().targetRegex(".*(Table|Conv2d|Linear)").build();
+        LoraConfig own =
+                adapter.config().toBuilder().targetRegex(".*(Table|Conv2d|Linear)").build();
         return new LoraAdapter(own, layers, Map.of(), Map.of());
     }
 
@@ -231,7 +232,8 @@ class BlockKindsGoldenTest {
                 String layer = key.substring(0, key.indexOf('.'));
                 NDArray own = lora.parameters().get(key.replaceFirst(layer, PATHS.get(layer)));
                 HostTensor golden = expected.read(name);
-                HostTensor found = HostTensor.copyOf(Autograd.gradient(own)).reshape(golden.shape());
+                HostTensor found =
+                        HostTensor.copyOf(Autograd.gradient(own)).reshape(golden.shape());
                 assertClose(found, golden, name);
                 compared++;
             }
