@@ -256,8 +256,10 @@ public final class AdapterCombination {
         }
         Factors first = parts.get(0).factors();
         return first.with(
-                HostTensor.of(floats(merge.merge(a, ofA)), first.rank(), first.inputSize()),
-                HostTensor.of(floats(merge.merge(b, ofB)), first.outputSize(), first.rank()),
+                HostTensor.of(
+                        FactorMath.floats(merge.merge(a, ofA)), first.rank(), first.inputSize()),
+                HostTensor.of(
+                        FactorMath.floats(merge.merge(b, ofB)), first.outputSize(), first.rank()),
                 1,
                 null);
     }
@@ -269,68 +271,16 @@ public final class AdapterCombination {
             Factors factors = parts.get(i).factors();
             // PEFT's change has the scale in it, and its weight once more.
             weights[i] = parts.get(i).weight() * (asPeft ? factors.scale() : 1);
-            changes[i] = merge.prune(product(factors), path, parts.get(i).adapter(), "BA");
+            changes[i] =
+                    merge.prune(FactorMath.product(factors), path, parts.get(i).adapter(), "BA");
         }
         Factors first = parts.get(0).factors();
-        return decomposed(merge.merge(changes, weights), first, greatestRank);
-    }
-
-    private static double[] product(Factors factors) {
-        int in = factors.inputSize();
-        double[] product = new double[Math.multiplyExact(factors.outputSize(), in)];
-        for (int o = 0; o < factors.outputSize(); o++) {
-            for (int k = 0; k < factors.rank(); k++) {
-                double b = factors.scale() * factors.b().get(o * factors.rank() + k);
-                for (int i = 0; i < in; i++) {
-                    product[o * in + i] += b * factors.a().get(k * in + i);
-                }
-            }
-        }
-        return product;
-    }
-
-    /** The nearest product B A of a rank; the factors share the singular values evenly. */
-    private static Factors decomposed(double[] matrix, Factors like, int wanted) {
-        int out = like.outputSize();
-        int in = like.inputSize();
-        // One-sided rotations cost the square of the columns, so the shorter side is theirs.
-        boolean turned = in > out;
-        double[][] columns = new double[Math.min(in, out)][Math.max(in, out)];
-        for (int o = 0; o < out; o++) {
-            for (int i = 0; i < in; i++) {
-                columns[turned ? o : i][turned ? i : o] = matrix[o * in + i];
-            }
-        }
-        JacobiSvd svd = JacobiSvd.of(columns);
-        double[][] left = turned ? svd.v() : svd.u();
-        double[][] right = turned ? svd.u() : svd.v();
-        int rank = Math.min(wanted, columns.length);
-        double[] a = new double[rank * in];
-        double[] b = new double[out * rank];
-        for (int k = 0; k < rank; k++) {
-            double root = Math.sqrt(svd.s()[k]);
-            for (int i = 0; i < in; i++) {
-                a[k * in + i] = root * right[k][i];
-            }
-            for (int o = 0; o < out; o++) {
-                b[o * rank + k] = root * left[k][o];
-            }
-        }
-        return like.with(
-                HostTensor.of(floats(a), rank, in), HostTensor.of(floats(b), out, rank), 1, null);
+        return FactorMath.decomposed(merge.merge(changes, weights), first, greatestRank);
     }
 
     private static double[] doubles(HostTensor tensor) {
         double[] result = new double[tensor.size()];
         Arrays.setAll(result, tensor::get);
-        return result;
-    }
-
-    private static float[] floats(double[] values) {
-        float[] result = new float[values.length];
-        for (int i = 0; i < values.length; i++) {
-            result[i] = (float) values[i];
-        }
         return result;
     }
 

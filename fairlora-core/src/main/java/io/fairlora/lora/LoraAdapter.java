@@ -5,14 +5,8 @@ import static com.google.common.base.Preconditions.checkArgument;
 import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableMap;
 import io.fairlora.ndarray.HostTensor;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -351,7 +345,7 @@ public record LoraAdapter(
         requireAdditive("measured without its backbone");
         double sum = 0;
         for (Factors factors : layers.values()) {
-            sum += factors.scale() * factors.scale() * AdapterMath.squaredNorm(factors);
+            sum += factors.scale() * factors.scale() * FactorMath.squaredNorm(factors);
         }
         return Math.sqrt(sum);
     }
@@ -398,56 +392,7 @@ public record LoraAdapter(
      * @return 64 hexadecimal digits of SHA-256
      */
     public String digest() {
-        MessageDigest digest = sha256();
-        ByteBuffer eight = ByteBuffer.allocate(Long.BYTES);
-        digest.update(eight.putLong(0, layers.size()).array());
-        // Sorted, because adapters are equal whatever the order of their layers.
-        new TreeMap<>(layers)
-                .forEach(
-                        (path, factors) -> {
-                            update(digest, path);
-                            digest.update(eight.putDouble(0, factors.scale()).array());
-                            factors.a().update(digest);
-                            factors.b().update(digest);
-                            update(digest, "bias of B", factors.bias());
-                            update(digest, "magnitude", factors.magnitude());
-                            if (!factors.kind().isLinear()) {
-                                update(digest, factors.kind().toString());
-                            }
-                        });
-        if (config.initialization().changesBase()) {
-            update(digest, config.initializationText());
-        }
-        new TreeMap<>(biases).forEach((name, tensor) -> update(digest, "bias " + name, tensor));
-        new TreeMap<>(savedModules)
-                .forEach(
-                        (name, tensor) -> {
-                            update(digest, name);
-                            tensor.update(digest);
-                        });
-        return HexFormat.of().formatHex(digest.digest());
-    }
-
-    private static void update(MessageDigest digest, String name, @Nullable HostTensor tensor) {
-        if (tensor != null) {
-            update(digest, name);
-            tensor.update(digest);
-        }
-    }
-
-    private static void update(MessageDigest digest, String text) {
-        byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-        // The length keeps one text's end from being another's beginning.
-        digest.update(ByteBuffer.allocate(Integer.BYTES).putInt(bytes.length).array());
-        digest.update(bytes);
-    }
-
-    private static MessageDigest sha256() {
-        try {
-            return MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new AssertionError("every Java platform has SHA-256", e);
-        }
+        return AdapterDigest.of(this);
     }
 
     @Override

@@ -349,7 +349,7 @@ public final class LoraConfig {
      * @throws IllegalArgumentException if a regular expression takes too long to tell
      */
     public int rankOf(String path) {
-        return first(rankPattern, path).orElse(rank);
+        return LayerPatterns.first(rankPattern, path).orElse(rank);
     }
 
     /**
@@ -360,7 +360,7 @@ public final class LoraConfig {
      * @throws IllegalArgumentException if a regular expression takes too long to tell
      */
     public double alphaOf(String path) {
-        return first(alphaPattern, path).orElse(alpha);
+        return LayerPatterns.first(alphaPattern, path).orElse(alpha);
     }
 
     /**
@@ -374,28 +374,11 @@ public final class LoraConfig {
         return scaling(rankOf(path), alphaOf(path));
     }
 
-    private static <V> Optional<V> first(Map<String, V> values, String path) {
-        return values.entrySet().stream()
-                .filter(entry -> isMatch(entry.getKey(), path))
-                .map(Map.Entry::getValue)
-                .findFirst();
-    }
-
-    /** PEFT's rule for the keys of rank_pattern and alpha_pattern. */
-    static boolean isMatch(String pattern, String path) {
-        return Pattern.compile("(.*\\.)?(" + pattern + ")$")
-                .matcher(new BoundedText(path))
-                .lookingAt();
-    }
-
     /** A key of one of the patterns that none of the paths match, if there is one. */
     Optional<String> unusedPattern(Iterable<String> paths) {
         List<String> patterns = new ArrayList<>(rankPattern.keySet());
         patterns.addAll(alphaPattern.keySet());
-        for (String path : paths) {
-            patterns.removeIf(pattern -> isMatch(pattern, path));
-        }
-        return patterns.stream().findFirst();
+        return LayerPatterns.unused(patterns, paths);
     }
 
     /**

@@ -159,7 +159,8 @@ final class PeftConfig {
         if (wanted.entrySet().stream()
                 .allMatch(
                         entry ->
-                                valueFor(entry.getKey(), sorted, otherwise)
+                                LayerPatterns.first(sorted, entry.getKey())
+                                        .orElse(otherwise)
                                         .equals(entry.getValue()))) {
             return sorted;
         }
@@ -171,14 +172,6 @@ final class PeftConfig {
                     }
                 });
         return single;
-    }
-
-    private static <V> V valueFor(String path, Map<String, V> values, V otherwise) {
-        return values.entrySet().stream()
-                .filter(entry -> LoraConfig.isMatch(entry.getKey(), path))
-                .map(Map.Entry::getValue)
-                .findFirst()
-                .orElse(otherwise);
     }
 
     private static ObjectNode numbers(Map<String, ? extends Number> values) {
