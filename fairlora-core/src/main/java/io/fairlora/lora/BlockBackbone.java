@@ -52,7 +52,8 @@ import org.jspecify.annotations.Nullable;
  * every pass, and so is the gradient of the whole weight. Dropout of such an adapter's input and
  * one adapter an example are refused there. Blocks that do not ask the store, such as scripted
  * models, have no layers to adapt. A convolution of several groups has none either: the product
- * that PEFT adds to it is no change of its weight.
+ * that PEFT adds to it is no change of its weight. The tree is read once, when the backbone is
+ * made.
  *
  * <p>The weights stay the block's, are frozen, and keep their values. Not safe for use from several
  * threads: give each a {@link #fork()}.

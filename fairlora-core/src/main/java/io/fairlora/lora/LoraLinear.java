@@ -141,15 +141,16 @@ public final class LoraLinear extends LoraLayer {
         }
         NDArray w = store.getValue(weight(), x.getDevice(), training);
         NDArray frozenBias = frozenBias(store, x, training);
+        boolean copied = !requiresGradient(w, frozenBias) && precision != Precision.SINGLE;
         if (examples != null) {
-            NDArray product = product(x, w, frozenBias);
+            NDArray product = product(x, w, frozenBias, copied);
             return examples.apply(x, product, frozenBias);
         }
         NDArray replaced = replacedBias();
         NDArray c = replaced == null ? frozenBias : replaced;
-        NDArray y = base(x, w, frozenBias, c);
+        NDArray y = base(x, w, frozenBias, c, copied);
         for (LayerAdapter adapter : adapters()) {
-            y = adapter.addTo(y, x, w, c, input -> product(input, w, frozenBias));
+            y = adapter.addTo(y, x, w, c, input -> product(input, w, frozenBias, copied));
         }
         return y;
     }
@@ -159,9 +160,10 @@ public final class LoraLinear extends LoraLayer {
         return bias == null ? null : store.getValue(bias, x.getDevice(), training);
     }
 
-    /** x W0^T + c. */
-    private NDArray base(NDArray x, NDArray w, @Nullable NDArray frozen, @Nullable NDArray c) {
-        if (precision == Precision.SINGLE || requiresGradient(w, frozen)) {
+    /** x W0^T + c, from the rounded copy or not. */
+    private NDArray base(
+            NDArray x, NDArray w, @Nullable NDArray frozen, @Nullable NDArray c, boolean copied) {
+        if (!copied) {
             return Kernels.linear(x, w, c, precision);
         }
         NDArray y = Kernels.linear(x, AdaptedLinear.plain(rounded().get(w, frozen)));
@@ -170,9 +172,9 @@ public final class LoraLinear extends LoraLayer {
                 : y.add(LayerAdapter.owned(c.sub(frozen), x));
     }
 
-    /** x W0^T. */
-    private NDArray product(NDArray x, NDArray w, @Nullable NDArray frozen) {
-        if (precision == Precision.SINGLE || requiresGradient(w, frozen)) {
+    /** x W0^T, from the rounded copy or not. */
+    private NDArray product(NDArray x, NDArray w, @Nullable NDArray frozen, boolean copied) {
+        if (!copied) {
             return Kernels.linear(x, w, null, precision);
         }
         NDArray y = Kernels.linear(x, AdaptedLinear.plain(rounded().get(w, frozen)));

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
@@ -16,16 +17,19 @@ import ai.djl.nn.SequentialBlock;
 import ai.djl.nn.convolutional.Conv2d;
 import ai.djl.nn.core.Embedding;
 import ai.djl.nn.core.Linear;
+import ai.djl.training.ParameterStore;
 import io.fairlora.lora.LoraAdapter.Factors;
 import io.fairlora.ndarray.Autograd;
 import io.fairlora.ndarray.GradientMode;
 import io.fairlora.ndarray.HostTensor;
 import io.fairlora.safetensors.SafetensorsFile;
+import io.fairlora.training.Handles;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
@@ -252,6 +256,96 @@ class BlockKindsGoldenTest {
     private static void assertClose(HostTensor found, HostTensor expected, String what) {
         assertThat(found.shape()).as(what).isEqualTo(expected.shape());
         assertThat(LoraInjectorTest.distance(found, expected)).as(what).isLessThan(TOLERANCE);
+    }
+
+    /** As a block of DJL's it leaves what it makes to the manager of its input. */
+    @ParameterizedTest
+    @ValueSource(strings = {"plain", "dora"})
+    void nothingIsLeftBesideTheInput(String variant) throws IOException {
+        try (InjectedLora lora =
+                LoraInjector.attach(backbone, read(variant, "trained"), "a", 0.5, false)) {
+            assertThat(lora.isEnabled()).isTrue();
+            ParameterStore store = new ParameterStore(scope, false);
+            int before = scope.getManagedArrays().size();
+            int adapters = Handles.of(backbone.manager());
+            for (int i = 0; i < 3; i++) {
+                try (NDManager pass = scope.newSubManager()) {
+                    NDArray input = items.duplicate();
+                    input.attach(pass);
+                    NDArray output =
+                            GradientMode.OFF.get(
+                                    () ->
+                                            backbone.forward(store, new NDList(input), false)
+                                                    .singletonOrThrow());
+                    assertThat(output.getManager()).isSameAs(pass);
+                }
+            }
+            assertThat(scope.getManagedArrays()).hasSize(before);
+            assertThat(Handles.of(backbone.manager())).isEqualTo(adapters);
+        }
+    }
+
+    /** A layer in two places is one, which no place can have for itself. */
+    @Test
+    void aLayerInTwoPlacesIsAdaptedInBoth() {
+        Block shared = Linear.builder().setUnits(4).build();
+        SequentialBlock twice =
+                new SequentialBlock().add(shared).add(Activation.tanhBlock()).add(shared);
+        twice.initialize(scope, DataType.FLOAT32, new Shape(1, 4));
+        NDArray x = scope.arange(8f).reshape(2, 4);
+        try (BlockBackbone other = BlockBackbone.of(twice, new Shape(1, 4))) {
+            assertThat(other.loraLayers()).containsOnlyKeys("01Linear");
+            assertThat(other.loraLayers().get("01Linear")).isInstanceOf(LoraWeight.class);
+            LoraConfig config =
+                    LoraConfig.builder()
+                            .rank(2)
+                            .targetModules("01Linear")
+                            .initialization(Initialization.RANDOM)
+                            .build();
+            HostTensor adapted;
+            LoraAdapter adapter;
+            try (InjectedLora lora = LoraInjector.inject(other, config, "one", 3)) {
+                adapter = lora.toAdapter(Map.of());
+                adapted = HostTensor.copyOf(other.features(x));
+            }
+            HostTensor plain = HostTensor.copyOf(other.features(x));
+            assertThat(LoraInjectorTest.distance(adapted, plain)).isGreaterThan(0.01);
+            AdapterMath.merge(other, adapter);
+            assertClose(HostTensor.copyOf(other.features(x)), adapted, "merged");
+        }
+    }
+
+    /** Examples have adapters of their own where layers have inputs of their own. */
+    @Test
+    void examplesOfASequenceHaveTheirOwnAdapters() {
+        SequentialBlock block = TinyPerceptron.block(scope, 5);
+        NDArray pixels = TinyBackbone.pixels(scope, 3, 6);
+        LoraConfig config =
+                LoraConfig.builder()
+                        .rank(2)
+                        .targetRegex(".*Linear")
+                        .initialization(Initialization.RANDOM)
+                        .build();
+        try (BlockBackbone other = TinyPerceptron.foreign(block);
+                AdapterSet adapters = AdapterSet.on(other)) {
+            LoraAdapter adapter;
+            HostTensor adapted;
+            try (InjectedLora lora = LoraInjector.inject(other, config, "one", 3)) {
+                adapter = lora.toAdapter(Map.of());
+                adapted = HostTensor.copyOf(other.features(pixels));
+            }
+            adapters.add("one", adapter);
+            HostTensor plain = HostTensor.copyOf(other.features(pixels));
+            HostTensor mixed =
+                    HostTensor.copyOf(
+                            adapters.features(pixels, List.of("one", AdapterSet.BASE, "one")));
+            int size = mixed.size() / 3;
+            for (int i = 0; i < mixed.size(); i++) {
+                HostTensor expected = i / size == 1 ? plain : adapted;
+                assertThat(Math.abs(mixed.get(i) - expected.get(i))).isLessThan(1e-5f);
+            }
+            assertThat(LoraInjectorTest.distance(adapted, plain)).isGreaterThan(0.01);
+        }
     }
 
     /** PEFT adds to a convolution of groups what is no change of its weight. */

@@ -81,21 +81,26 @@ final class Norm extends AbstractBlock implements BiasedLayer {
         revision.incrementAndGet();
     }
 
+    /**
+     * {@inheritDoc}
+     *
+     * @return a number that grows with every {@link #weightChanged()}, and with every pass through
+     *     a norm that is itself being trained
+     */
     @Override
     public long weightRevision() {
         return revision.get();
     }
 
     NDArray apply(ParameterStore store, NDArray x, boolean training) {
-        NDArray bias =
-                replacedBias == null ? store.getValue(beta, x.getDevice(), training) : replacedBias;
-        return LayerNorm.layerNorm(
-                        x,
-                        normalized,
-                        store.getValue(gamma, x.getDevice(), training),
-                        bias,
-                        (float) eps)
-                .singletonOrThrow();
+        NDArray scale = store.getValue(gamma, x.getDevice(), training);
+        NDArray frozen = store.getValue(beta, x.getDevice(), training);
+        if (scale.hasGradient() || frozen.hasGradient()) {
+            // Whoever trains them overwrites them in place.
+            weightChanged();
+        }
+        NDArray bias = replacedBias == null ? frozen : replacedBias;
+        return LayerNorm.layerNorm(x, normalized, scale, bias, (float) eps).singletonOrThrow();
     }
 
     @Override

@@ -25,6 +25,7 @@ import io.fairlora.ndarray.Precision;
 import io.fairlora.ndarray.Scope;
 import java.nio.ByteBuffer;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.Function;
@@ -223,6 +224,26 @@ class VisionTransformerLayersTest {
             // A bias of the keys moves all scores of a query alike, up to rounding.
             assertThat(changed).isBetween(1 + 7 * 2, 1 + 8 * 2);
             assertThat(compute(vit, hidden)).isEqualTo(before);
+        }
+    }
+
+    /** Weights that are trained themselves are never taken for those of an earlier pass. */
+    @Test
+    void theStemChangesWithWhatIsTrainedBelow() {
+        try (VisionTransformer vit = vit(Pooling.CLS)) {
+            for (String name :
+                    List.of(
+                            "embeddings.position_embeddings",
+                            "encoder.layer.0.layernorm_after.bias",
+                            "encoder.layer.1.layernorm_before.weight",
+                            "encoder.layer.0.output.dense.bias")) {
+                Object stem = vit.stem(2);
+                NDArray weight = vit.weights().get(name).getArray();
+                weight.setRequiresGradient(true);
+                compute(vit, vit::features);
+                assertThat(vit.stem(2)).as(name).isNotEqualTo(stem);
+                weight.setRequiresGradient(false);
+            }
         }
     }
 
