@@ -87,8 +87,33 @@ def png(image):
     return out.getvalue()
 
 
+def webp(image, **options):
+    out = io.BytesIO()
+    image.save(out, "WEBP", **{"lossless": True, "exact": True, **options})
+    return out.getvalue()
+
+
+def speckled(mode, size=(W, H)):
+    """A picture that no predictor foresees."""
+    bands = len(Image.new(mode, (1, 1)).getbands())
+    return Image.frombytes(mode, size, bytes((i * i * 37 + i * 11) % 251 for i in range(bands * size[0] * size[1])))
+
+
+def animated(offset=False):
+    """Two frames; with an offset, the first covers only a part of the canvas."""
+    data = bytearray(webp(smooth("RGB"), save_all=True, append_images=[speckled("RGB")], duration=40))
+    if offset:
+        header, frame = data.index(b"VP8X"), data.index(b"ANMF")
+        data[header + 12 : header + 15] = (W + 7).to_bytes(3, "little")
+        data[header + 15 : header + 18] = (H + 5).to_bytes(3, "little")
+        data[frame + 8 : frame + 14] = b"\2\0\0\1\0\0"
+    return bytes(data)
+
+
 def main(out):
     rgb = smooth("RGB")
+    on_its_side = Image.Exif()
+    on_its_side[0x0112] = 6
     files = {
         "baseline.jpg": jpeg(rgb),
         "subsampling444.jpg": jpeg(rgb, subsampling=0),
@@ -111,6 +136,18 @@ def main(out):
         "bilevel.png": png(smooth("L").convert("1")),
         "rgb16.png": png16(2, 3),
         "rgba16.png": png16(6, 4),
+        "lossless.webp": webp(rgb),
+        "lossless_speckled.webp": webp(speckled("RGB", (150, 70))),
+        "lossless_alpha.webp": webp(speckled("RGBA")),
+        "lossless_palette.webp": webp(rgb.quantize(16).convert("RGB")),
+        "lossless_icc.webp": webp(rgb, icc_profile=swapped_profile()),
+        "lossless_exif.webp": webp(rgb, exif=on_its_side),
+        "animated.webp": animated(),
+        "animated_offset.webp": animated(offset=True),
+        "lossy.webp": webp(smooth("RGB", (70, 50)), lossless=False, quality=80),
+        "lossy_low.webp": webp(smooth("RGB", (70, 50)), lossless=False, quality=20),
+        "lossy_alpha.webp": webp(smooth("RGBA"), lossless=False, quality=80),
+        "lossy_exif.webp": webp(rgb, lossless=False, quality=80, exif=on_its_side),
     }
     for orientation in range(1, 9):
         exif = Image.Exif()

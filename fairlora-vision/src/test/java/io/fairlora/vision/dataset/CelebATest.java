@@ -158,12 +158,12 @@ class CelebATest {
                         zip
                                 + "!/"
                                 + folder
-                                + "000002.jpg: the file is empty, expected JPEG, PNG, GIF, BMP or"
+                                + "000002.jpg: the file is empty, expected JPEG, PNG, WebP, GIF, BMP or"
                                 + " TIFF",
                         zip
                                 + "!/"
                                 + folder
-                                + "000004.jpg: the file is empty, expected JPEG, PNG, GIF, BMP or"
+                                + "000004.jpg: the file is empty, expected JPEG, PNG, WebP, GIF, BMP or"
                                 + " TIFF");
     }
 

@@ -132,7 +132,7 @@ class ImageFolderTest {
         assertThat(checked.report().content().unreadable())
                 .containsExactly(
                         root.resolve("a/2.jpg")
-                                + ": is not an image, expected JPEG, PNG, GIF, BMP or TIFF");
+                                + ": is not an image, expected JPEG, PNG, WebP, GIF, BMP or TIFF");
     }
 
     @Test
