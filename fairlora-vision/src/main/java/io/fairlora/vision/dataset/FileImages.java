@@ -135,6 +135,19 @@ public final class FileImages implements RgbImages {
     }
 
     /**
+     * {@inheritDoc}
+     *
+     * @return how the files are decoded and what is cut out of them
+     */
+    @Override
+    public String describe() {
+        boolean whole = heightFraction == 1 && widthFraction == 1;
+        return whole
+                ? decoder.toString()
+                : decoder + ", the middle " + heightFraction + " x " + widthFraction;
+    }
+
+    /**
      * The file of an image.
      *
      * @param index the image, in {@code [0, size())}

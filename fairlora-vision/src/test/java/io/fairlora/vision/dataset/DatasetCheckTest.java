@@ -237,12 +237,12 @@ class DatasetCheckTest {
         DatasetReport report = faces.checked(DatasetCheck.LENIENT).report();
 
         assertThat(report.unlisted()).containsExactly("unlisted.webp");
-        assertThat(report.unreadable())
+        assertThat(report.content().unreadable())
                 .containsExactly(
                         folder.resolve("b.webp")
                                 + ": the WebP file is damaged: it is cut short after 100 bytes of"
                                 + " 126");
-        assertThat(report.misnamed()).containsExactly("c.jpg");
+        assertThat(report.content().misnamed()).containsExactly("c.jpg");
         assertThatThrownBy(() -> faces.checked(DatasetCheck.STRICT))
                 .isInstanceOf(DatasetException.class)
                 .hasMessageContaining("b.webp: the WebP file is damaged: it is cut short");
