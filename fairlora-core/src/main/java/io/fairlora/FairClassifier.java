@@ -2,12 +2,15 @@ package io.fairlora;
 
 import static com.google.common.base.Preconditions.checkArgument;
 
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.google.common.collect.ImmutableList;
 import io.fairlora.lora.AdapterMath;
 import io.fairlora.lora.Backbone;
+import io.fairlora.lora.InputSpec;
 import io.fairlora.lora.LoraAdapter;
 import io.fairlora.lora.ModelCard;
 import io.fairlora.lora.PeftFormat;
@@ -71,6 +74,36 @@ public final class FairClassifier implements AutoCloseable {
      */
     public List<String> classes() {
         return ImmutableList.copyOf(candidate.classes());
+    }
+
+    /**
+     * The pixels that {@link #probabilities(NDArray)} takes.
+     *
+     * @return the backbone's
+     */
+    public InputSpec input() {
+        return model.backbone().input();
+    }
+
+    /**
+     * Where the classifier computes.
+     *
+     * @return the backbone's device
+     */
+    public Device device() {
+        return model.backbone().device();
+    }
+
+    /**
+     * Predicts probabilities of pixels on the classifier's device, without recording gradients.
+     *
+     * @param pixels {@code UINT8} of shape (batch, 3, height, width) in the size of {@link
+     *     #input()}
+     * @return shape (batch, classes), rows sum to 1; it belongs to the pixels' manager, as do
+     *     arrays made on the way: give them a manager of their own and close it
+     */
+    public NDArray probabilities(NDArray pixels) {
+        return model.probabilities(pixels);
     }
 
     /**

@@ -275,12 +275,17 @@ public final class ImageDecoder {
     }
 
     private static RgbImage readOther(ImageReader reader) throws IOException {
-        BufferedImage image = reader.read(0);
+        return of(reader.read(0));
+    }
+
+    /** The colours as they are stored, without transparency and colour profile. */
+    static RgbImage of(BufferedImage image) {
         if (image.getColorModel() instanceof IndexColorModel palette) {
             return fromPalette(image.getRaster(), palette);
         }
         int type = image.getRaster().getDataBuffer().getDataType();
-        if (type != DataBuffer.TYPE_BYTE && type != DataBuffer.TYPE_USHORT) {
+        if ((type != DataBuffer.TYPE_BYTE && type != DataBuffer.TYPE_USHORT)
+                || image.isAlphaPremultiplied()) {
             return fromColours(image);
         }
         int bits = image.getColorModel().getComponentSize(0);
