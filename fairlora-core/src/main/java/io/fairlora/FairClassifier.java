@@ -187,14 +187,32 @@ public final class FairClassifier implements AutoCloseable {
      */
     public void save(Path directory, @Nullable FairnessReport report, String baseModel)
             throws IOException {
+        save(directory, report, baseModel, "");
+    }
+
+    /**
+     * Writes a directory that PEFT reads onto a classifier although the backbone's own file holds
+     * none: the layers of such a file are named without what precedes them in a classifier, and
+     * PEFT takes an adapter whose names it does not find for an untrained one.
+     *
+     * @param directory made if absent
+     * @param report the auditor's report, or {@code null}
+     * @param baseModel the backbone's name or directory, as PEFT is to find it; one line, empty if
+     *     it is not to be said
+     * @param prefix what precedes the names of layers in a classifier, such as {@code "vit."} in
+     *     Hugging Face's ViT; names that begin with it are left as they are
+     * @throws IOException if it cannot be written
+     */
+    public void save(
+            Path directory, @Nullable FairnessReport report, String baseModel, String prefix)
+            throws IOException {
         LinearHead.Weights head = candidate.servedHead();
         Map<String, String> provenance = new LinkedHashMap<>(candidate.adapter().provenance());
         provenance.putAll(notes);
         provenance.put(NAME, candidate.name());
         provenance.put(CLASSES, JSON.writeValueAsString(candidate.classes()));
         LoraAdapter adapter =
-                candidate
-                        .adapter()
+                prefixed(candidate.adapter(), prefix)
                         .withSavedModules(Map.of(WEIGHT, head.weight(), BIAS, head.bias()))
                         .withProvenance(provenance);
         ModelCard card = ModelCard.of(baseModel);
@@ -202,6 +220,23 @@ public final class FairClassifier implements AutoCloseable {
             card = card.withSection("## Fairness\n\n```\n" + report + "```\n");
         }
         PeftFormat.write(directory, adapter, card);
+    }
+
+    private static LoraAdapter prefixed(LoraAdapter adapter, String prefix) {
+        return new LoraAdapter(
+                adapter.config(),
+                prefixed(adapter.layers(), prefix),
+                prefixed(adapter.biases(), prefix),
+                adapter.savedModules(),
+                adapter.provenance());
+    }
+
+    private static <T> Map<String, T> prefixed(Map<String, T> named, String prefix) {
+        Map<String, T> renamed = new LinkedHashMap<>();
+        named.forEach(
+                (name, value) ->
+                        renamed.put(name.startsWith(prefix) ? name : prefix + name, value));
+        return renamed;
     }
 
     /**

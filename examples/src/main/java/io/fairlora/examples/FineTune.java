@@ -1,6 +1,7 @@
 package io.fairlora.examples;
 
 import ai.djl.Device;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.fairlora.FairClassifier;
 import io.fairlora.FairLora;
 import io.fairlora.lora.LayeredBackbone;
@@ -51,6 +52,10 @@ public final class FineTune implements Callable<Integer> {
 
     private static final Set<String> WRITTEN =
             Set.of("adapter_config.json", "adapter_model.safetensors", "README.md");
+
+    /** The types of model whose classifier's layers are named after the type. */
+    private static final Set<String> NAMED_BY_TYPE =
+            Set.of("vit", "deit", "dinov2", "dinov2_with_registers");
 
     /** The strategies that fit an eraser, some of them at the very end. */
     private static final Set<String> ERASERS =
@@ -215,6 +220,8 @@ public final class FineTune implements Callable<Integer> {
     @Option(names = "--seed", defaultValue = "0", description = "Default ${DEFAULT-VALUE}.")
     private long seed;
 
+    private String prefix = "";
+
     /** Changes of the images in training. */
     enum Augment {
         /** None. */
@@ -270,8 +277,9 @@ public final class FineTune implements Callable<Integer> {
     public Integer call() throws IOException {
         DebiasStrategy chosen = Strategies.named(strategy);
         check(chosen);
-        try (VisionTransformer vit =
-                VisionTransformer.load(ModelPlace.of(model, download), Device.cpu())) {
+        Path place = ModelPlace.of(model, download);
+        prefix = classifierPrefix(place);
+        try (VisionTransformer vit = VisionTransformer.load(place, Device.cpu())) {
             vit.setPrecision(precision);
             int firstAdapted = vit.layers() - adaptedLayers(vit);
             DatasetCheck how =
@@ -292,6 +300,16 @@ public final class FineTune implements Callable<Integer> {
                 return 0;
             }
         }
+    }
+
+    /** PEFT puts the adapter onto Hugging Face's classifier, also if the model is a plain one. */
+    private static String classifierPrefix(Path model) throws IOException {
+        Path config = model.resolve("config.json");
+        if (!Files.isRegularFile(config)) {
+            return "";
+        }
+        String type = new ObjectMapper().readTree(config.toFile()).path("model_type").asText();
+        return NAMED_BY_TYPE.contains(type) ? type + "." : "";
     }
 
     /** The upper half, unless told otherwise. */
@@ -417,7 +435,7 @@ public final class FineTune implements Callable<Integer> {
                     System.out.println();
                     System.out.println(report);
                 }
-                classifier.save(out, report, model);
+                classifier.save(out, report, model, prefix);
                 if (report != null && json != null) {
                     OutputFile.write(json, JsonFormat.write(report) + "\n");
                 }

@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.fairlora.FairClassifier;
 import io.fairlora.lora.InputSpec;
 import io.fairlora.lora.Interpolation;
+import io.fairlora.safetensors.SafetensorsFile;
 import io.fairlora.training.TaskImages;
 import io.fairlora.vision.dataset.DatasetCheck;
 import io.fairlora.vision.dataset.FileImages;
@@ -125,12 +126,16 @@ class FineTuneTest {
     }
 
     private JsonNode predictions() throws IOException {
+        return predictions(MODEL);
+    }
+
+    private JsonNode predictions(Path model) throws IOException {
         Path json = folder.resolve("predictions.json");
         List<String> args =
                 new ArrayList<>(
                         List.of(
                                 "--model",
-                                MODEL.toString(),
+                                model.toString(),
                                 "--adapter",
                                 out.toString(),
                                 "--json",
@@ -165,6 +170,38 @@ class FineTuneTest {
                 .doesNotContain("secret");
         assertThat(Files.readString(out.resolve("adapter_config.json")))
                 .contains("\"base_model_name_or_path\": \"" + MODEL + "\"");
+    }
+
+    /**
+     * PEFT looks for an adapter's names in the classifier, and warns at most if they are not there.
+     */
+    @Test
+    void anAdapterOfAPlainModelIsNamedForAClassifier() throws IOException {
+        Path plain =
+                Path.of("../fairlora-vision/src/main/resources/io/fairlora/vision/zoo/tiny-vit");
+        String[] args = args();
+        args[1] = plain.toString();
+        assertThat(FineTune.run(args)).isZero();
+
+        try (SafetensorsFile file =
+                SafetensorsFile.open(out.resolve("adapter_model.safetensors"))) {
+            assertThat(file.names())
+                    .contains(
+                            "base_model.model.classifier.weight",
+                            "base_model.model.vit.encoder.layer.5.attention.attention.query.lora_A"
+                                    + ".weight")
+                    .allMatch(name -> name.matches("base_model\\.model\\.(vit|classifier)\\..*"));
+        }
+        JsonNode predictions = predictions(plain);
+        try (VisionTransformer vit = VisionTransformer.load(plain, Device.cpu());
+                FairClassifier classifier = FairClassifier.load(out, vit)) {
+            FileImages first = FileImages.of(List.of(data.resolve("0.png")));
+            int best = classifier.predict(first)[0];
+            assertThat(predictions.get(0).at("/top/0/label").asText())
+                    .isEqualTo(classifier.classes().get(best));
+            assertThat(classifier.probabilities(first).get(best))
+                    .isCloseTo(predictions.get(0).at("/top/0/score").floatValue(), within(1e-5f));
+        }
     }
 
     @Test
