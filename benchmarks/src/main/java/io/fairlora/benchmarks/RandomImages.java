@@ -3,8 +3,13 @@ package io.fairlora.benchmarks;
 import io.fairlora.lora.InputSpec;
 import io.fairlora.training.Images;
 import io.fairlora.training.TaskImages;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.IntStream;
 
 /** Images of noise, so that nothing but the network is timed. */
 final class RandomImages implements Images {
@@ -19,11 +24,23 @@ final class RandomImages implements Images {
     static TaskImages of(int count, int imageSize, long seed) {
         Random random = new Random(seed);
         byte[][] pixels = new byte[count][3 * imageSize * imageSize];
-        int[] labels = new int[count];
-        for (int i = 0; i < count; i++) {
-            random.nextBytes(pixels[i]);
-            labels[i] = i % 2;
+        for (byte[] image : pixels) {
+            random.nextBytes(image);
         }
+        return inTurn(pixels);
+    }
+
+    /** Images from a file of nothing but their pixels, with two classes in turn. */
+    static TaskImages read(Path file, InputSpec spec) throws IOException {
+        byte[] all = Files.readAllBytes(file);
+        byte[][] pixels = new byte[all.length / spec.bytes()][];
+        Arrays.setAll(
+                pixels, i -> Arrays.copyOfRange(all, i * spec.bytes(), (i + 1) * spec.bytes()));
+        return inTurn(pixels);
+    }
+
+    private static TaskImages inTurn(byte[][] pixels) {
+        int[] labels = IntStream.range(0, pixels.length).map(i -> i % 2).toArray();
         return TaskImages.of(new RandomImages(pixels), labels, List.of("no", "yes"));
     }
 

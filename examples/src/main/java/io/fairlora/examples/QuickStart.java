@@ -9,6 +9,7 @@ import io.fairlora.examples.study.Summary;
 import io.fairlora.lora.InputSpec;
 import io.fairlora.lora.LoraConfig;
 import io.fairlora.ndarray.Precision;
+import io.fairlora.strategy.CounterUpdates;
 import io.fairlora.strategy.DebiasStrategy;
 import io.fairlora.strategy.Strategies;
 import io.fairlora.training.Images;
@@ -99,6 +100,36 @@ public final class QuickStart implements Callable<Integer> {
     private @Nullable Integer adaptedLayers;
 
     @Option(
+            names = "--target-modules",
+            split = ",",
+            paramLabel = "NAME",
+            defaultValue = "query,value",
+            description =
+                    "Which modules of these layers, by the end of their names; query,key,value,dense"
+                            + " are all of them. Default ${DEFAULT-VALUE}.")
+    private List<String> targetModules = List.of();
+
+    @Option(
+            names = "--learning-rate",
+            paramLabel = "R",
+            defaultValue = "0.003",
+            description = "Of adapter and head, default ${DEFAULT-VALUE}.")
+    private double learningRate;
+
+    @Option(
+            names = "--auditor-steps",
+            paramLabel = "N",
+            description = "The auditor's steps a round in ADV, ENT and DISTILL.")
+    private @Nullable Integer auditorSteps;
+
+    @Option(
+            names = "--auditor-radius",
+            paramLabel = "R",
+            description =
+                    "How far the auditor may move the adapter in a round, as a part of its norm.")
+    private @Nullable Double auditorRadius;
+
+    @Option(
             names = "--epochs",
             defaultValue = "3",
             description = "Passes over the developer's data, default ${DEFAULT-VALUE}.")
@@ -174,7 +205,9 @@ public final class QuickStart implements Callable<Integer> {
                             source,
                             chosen(),
                             lora(firstAdapted, vit.layers()),
-                            TrainingSettings.DEFAULT.withEpochs(epochs),
+                            TrainingSettings.DEFAULT
+                                    .withEpochs(epochs)
+                                    .withLearningRate(learningRate),
                             firstSeed,
                             seeds,
                             workers,
@@ -209,11 +242,11 @@ public final class QuickStart implements Callable<Integer> {
         return count;
     }
 
-    private static LoraConfig lora(int from, int to) {
+    private LoraConfig lora(int from, int to) {
         return LoraConfig.builder()
                 .rank(8)
                 .alpha(16)
-                .targetModules("query", "value")
+                .targetModules(targetModules.toArray(String[]::new))
                 .layersToTransform(IntStream.range(from, to).toArray())
                 .build();
     }
@@ -230,9 +263,26 @@ public final class QuickStart implements Callable<Integer> {
     }
 
     private List<DebiasStrategy> chosen() {
-        return strategies.isEmpty()
-                ? Strategies.all()
-                : strategies.stream().map(Strategies::named).toList();
+        List<DebiasStrategy> named =
+                strategies.isEmpty()
+                        ? Strategies.all()
+                        : strategies.stream().map(Strategies::named).toList();
+        return named.stream().map(this::tuned).toList();
+    }
+
+    /** The auditor's part as the options have it. */
+    private DebiasStrategy tuned(DebiasStrategy strategy) {
+        if (!(strategy instanceof CounterUpdates updates)) {
+            return strategy;
+        }
+        CounterUpdates.Builder builder = CounterUpdates.builder(updates.objective());
+        if (auditorSteps != null) {
+            builder.steps(auditorSteps);
+        }
+        if (auditorRadius != null) {
+            builder.radius(auditorRadius);
+        }
+        return builder.build();
     }
 
     private FaceSource source(VisionTransformer vit, int firstAdapted) {
@@ -294,7 +344,15 @@ public final class QuickStart implements Callable<Integer> {
                         : utkFace == null && celebA == null ? "0.9" : "natural");
         settings.put("seeds", firstSeed + " to " + (firstSeed + seeds - 1));
         settings.put("adapted_layers", Integer.toString(study.lora().layersToTransform().size()));
+        settings.put("target_modules", String.join(",", targetModules));
+        settings.put("learning_rate", Double.toString(learningRate));
         settings.put("epochs", Integer.toString(epochs));
+        if (auditorSteps != null) {
+            settings.put("auditor_steps", auditorSteps.toString());
+        }
+        if (auditorRadius != null) {
+            settings.put("auditor_radius", auditorRadius.toString());
+        }
         settings.put("precision", precision.toString());
         settings.put("backbone", study.backbone().digest().substring(0, 12));
         settings.put("seconds", Long.toString((System.nanoTime() - start) / 1_000_000_000));

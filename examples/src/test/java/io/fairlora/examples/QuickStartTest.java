@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.fairlora.examples.study.Summary;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -51,6 +52,33 @@ class QuickStartTest {
         assertThat(accuracy.path("vs_erm").path("mean").asDouble())
                 .isEqualTo(accuracy.path("mean").asDouble() - erm.metric("accuracy").mean());
         assertThat(root.path("settings").path("correlation").asText()).isEqualTo("0.9");
+    }
+
+    @Test
+    void theAdapterAndTheAuditorsPartAreTheCallers() throws Exception {
+        Path json = folder.resolve("out.json");
+        String[] options = {
+            "--seeds", "1",
+            "--epochs", "1",
+            "--strategies", "ERM,DISTILL",
+            "--adapted-layers", "1",
+            "--auditor-steps", "1",
+            "--json", json.toString(),
+            "--target-modules"
+        };
+        long queries = crossed(options, "query");
+        assertThat(crossed(options, "query,key,value,dense")).isGreaterThan(6 * queries);
+        JsonNode settings = new ObjectMapper().readTree(json.toFile()).path("settings");
+        assertThat(settings.path("auditor_steps").asText()).isEqualTo("1");
+        assertThatThrownBy(() -> crossed(options, "gate_proj"))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("gate_proj");
+    }
+
+    private static long crossed(String[] options, String modules) throws Exception {
+        String[] all = Arrays.copyOf(options, options.length + 1);
+        all[options.length] = modules;
+        return QuickStart.runExample(all).get(1).crossed().bytes();
     }
 
     @Test
