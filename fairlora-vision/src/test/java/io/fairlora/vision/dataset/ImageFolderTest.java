@@ -100,10 +100,9 @@ class ImageFolderTest {
         cached.close();
         selected.close();
 
-        try (ImageFolder plain = ImageFolder.builder().setRoot(root).setLabels(labels).build()) {
-            plain.close();
-            plain.images().read(0, spec, pixels, 0);
-        }
+        ImageFolder plain = ImageFolder.builder().setRoot(root).setLabels(labels).build();
+        plain.close();
+        plain.images().read(0, spec, pixels, 0);
     }
 
     @Test
