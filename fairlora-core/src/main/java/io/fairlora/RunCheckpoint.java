@@ -1,5 +1,6 @@
 package io.fairlora;
 
+import io.fairlora.lora.LayerKind;
 import io.fairlora.lora.LoraAdapter;
 import io.fairlora.lora.LoraConfig;
 import io.fairlora.ndarray.HostTensor;
@@ -32,6 +33,7 @@ record RunCheckpoint(
     private static final String B_BIAS = "/lora_B.bias";
     private static final String MAGNITUDE = "/lora_magnitude_vector";
     private static final String BIAS = "/bias";
+    private static final String KIND = "/kind";
 
     /**
      * Writes the state.
@@ -70,6 +72,7 @@ record RunCheckpoint(
                                 tensors.put(key + MAGNITUDE, factors.magnitude());
                             }
                             metadata.put(key, Double.toString(factors.scale()));
+                            metadata.put(key + KIND, factors.kind().toString());
                         });
         adapter.biases().forEach((name, bias) -> tensors.put(prefix + name + BIAS, bias));
     }
@@ -115,9 +118,10 @@ record RunCheckpoint(
                                     new LoraAdapter.Factors(
                                             saved.read(name),
                                             saved.read(key + B),
-                                            Double.parseDouble(number(file, saved, key)),
+                                            Double.parseDouble(entry(file, saved, key)),
                                             optional(saved, key + B_BIAS),
-                                            optional(saved, key + MAGNITUDE)));
+                                            optional(saved, key + MAGNITUDE),
+                                            LayerKind.parse(entry(file, saved, key + KIND))));
                 } else if (name.startsWith(KEPT) && name.endsWith(BIAS)) {
                     int slash = name.indexOf('/', KEPT.length());
                     biases.computeIfAbsent(
@@ -140,8 +144,8 @@ record RunCheckpoint(
                                             Map.of(),
                                             Map.of())));
             return new RunCheckpoint(
-                    Long.parseLong(number(file, saved, "step")),
-                    Integer.parseInt(number(file, saved, "rounds")),
+                    Long.parseLong(entry(file, saved, "step")),
+                    Integer.parseInt(entry(file, saved, "rounds")),
                     training,
                     adapters);
         } catch (IOException e) {
@@ -154,7 +158,7 @@ record RunCheckpoint(
         return file.names().contains(name) ? file.read(name) : null;
     }
 
-    private static String number(Path path, SafetensorsFile file, String key) {
+    private static String entry(Path path, SafetensorsFile file, String key) {
         String value = file.metadata().get(key);
         if (value == null) {
             throw new IllegalArgumentException("checkpoint " + path + " has no " + key);

@@ -92,7 +92,7 @@ class FairLoraTest {
         assertThat(first.name()).isEqualTo(strategy.name());
         assertThat(first.adapter().norm()).isPositive();
         assertThat(runs.backbone.digest()).isEqualTo(digest);
-        assertThat(runs.backbone.linears().values()).allMatch(l -> l.names().isEmpty());
+        assertThat(runs.backbone.loraLayers().values()).allMatch(l -> l.names().isEmpty());
         assertThat(Handles.of(runs.backbone.manager())).isEqualTo(handles);
     }
 
@@ -429,7 +429,7 @@ class FairLoraTest {
         assertThatThrownBy(() -> nothing.fit(runs.train.task()))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageStartingWith(
-                        "target module 'qkv' matches no linear layer of the backbone, nearest are"
+                        "target module 'qkv' matches no adaptable layer of the backbone, nearest are"
                                 + " [encoder.layer.");
         FairLora other = runs.builder(Strategies.ERM).build();
         TaskImages validation = TinyFaces.of(4, 3, 2, 0, 1).task();

@@ -19,7 +19,7 @@ final class AdapterBiases {
      * @param layers the adapted layers by path
      */
     static Map<String, BiasedLayer> chosen(
-            Backbone backbone, Map<String, LoraLinear> layers, LoraConfig config) {
+            Backbone backbone, Map<String, LoraLayer> layers, LoraConfig config) {
         Map<String, ? extends BiasedLayer> candidates =
                 switch (config.bias()) {
                     case NONE -> Map.of();
@@ -41,7 +41,7 @@ final class AdapterBiases {
         checkArgument(
                 !all.isEmpty(),
                 "bias ALL trains every bias of the backbone, but this backbone does not name those"
-                        + " outside its linear layers; LORA_ONLY trains those of adapted layers");
+                        + " outside its adaptable layers; LORA_ONLY trains those of adapted layers");
         return all;
     }
 

@@ -174,7 +174,8 @@ public final class AdapterCombination {
         for (int i = 0; i < a.length; i++) {
             a[i] = (float) (scale * a[i]);
         }
-        return new Factors(HostTensor.of(a, factors.rank(), factors.inputSize()), factors.b(), 1);
+        return factors.with(
+                HostTensor.of(a, factors.rank(), factors.inputSize()), factors.b(), 1, null);
     }
 
     private int rankOf(List<LoraAdapter> adapters) {
@@ -226,15 +227,7 @@ public final class AdapterCombination {
         Factors first = parts.get(0).factors();
         for (Part part : parts) {
             Factors other = part.factors();
-            checkArgument(
-                    other.inputSize() == first.inputSize()
-                            && other.outputSize() == first.outputSize(),
-                    "layer %s is (%s, %s) in one adapter and (%s, %s) in another",
-                    path,
-                    first.outputSize(),
-                    first.inputSize(),
-                    other.outputSize(),
-                    other.inputSize());
+            first.checkSameLayer(path, other);
             checkArgument(
                     used.decomposes() || other.rank() == first.rank(),
                     "layer %s has rank %s in one adapter and %s in another, and %s needs equal"
@@ -262,10 +255,13 @@ public final class AdapterCombination {
             b[i] = merge.prune(doubles(factors.b()), path, adapter, "B");
         }
         Factors first = parts.get(0).factors();
-        return new Factors(
-                HostTensor.of(floats(merge.merge(a, ofA)), first.rank(), first.inputSize()),
-                HostTensor.of(floats(merge.merge(b, ofB)), first.outputSize(), first.rank()),
-                1);
+        return first.with(
+                HostTensor.of(
+                        FactorMath.floats(merge.merge(a, ofA)), first.rank(), first.inputSize()),
+                HostTensor.of(
+                        FactorMath.floats(merge.merge(b, ofB)), first.outputSize(), first.rank()),
+                1,
+                null);
     }
 
     private Factors changes(String path, List<Part> parts, ElementMerge merge, int greatestRank) {
@@ -275,67 +271,16 @@ public final class AdapterCombination {
             Factors factors = parts.get(i).factors();
             // PEFT's change has the scale in it, and its weight once more.
             weights[i] = parts.get(i).weight() * (asPeft ? factors.scale() : 1);
-            changes[i] = merge.prune(product(factors), path, parts.get(i).adapter(), "BA");
+            changes[i] =
+                    merge.prune(FactorMath.product(factors), path, parts.get(i).adapter(), "BA");
         }
         Factors first = parts.get(0).factors();
-        return decomposed(
-                merge.merge(changes, weights), first.outputSize(), first.inputSize(), greatestRank);
-    }
-
-    private static double[] product(Factors factors) {
-        int in = factors.inputSize();
-        double[] product = new double[Math.multiplyExact(factors.outputSize(), in)];
-        for (int o = 0; o < factors.outputSize(); o++) {
-            for (int k = 0; k < factors.rank(); k++) {
-                double b = factors.scale() * factors.b().get(o * factors.rank() + k);
-                for (int i = 0; i < in; i++) {
-                    product[o * in + i] += b * factors.a().get(k * in + i);
-                }
-            }
-        }
-        return product;
-    }
-
-    /** The nearest product B A of a rank; the factors share the singular values evenly. */
-    private static Factors decomposed(double[] matrix, int out, int in, int wanted) {
-        // One-sided rotations cost the square of the columns, so the shorter side is theirs.
-        boolean turned = in > out;
-        double[][] columns = new double[Math.min(in, out)][Math.max(in, out)];
-        for (int o = 0; o < out; o++) {
-            for (int i = 0; i < in; i++) {
-                columns[turned ? o : i][turned ? i : o] = matrix[o * in + i];
-            }
-        }
-        JacobiSvd svd = JacobiSvd.of(columns);
-        double[][] left = turned ? svd.v() : svd.u();
-        double[][] right = turned ? svd.u() : svd.v();
-        int rank = Math.min(wanted, columns.length);
-        double[] a = new double[rank * in];
-        double[] b = new double[out * rank];
-        for (int k = 0; k < rank; k++) {
-            double root = Math.sqrt(svd.s()[k]);
-            for (int i = 0; i < in; i++) {
-                a[k * in + i] = root * right[k][i];
-            }
-            for (int o = 0; o < out; o++) {
-                b[o * rank + k] = root * left[k][o];
-            }
-        }
-        return new Factors(
-                HostTensor.of(floats(a), rank, in), HostTensor.of(floats(b), out, rank), 1);
+        return FactorMath.decomposed(merge.merge(changes, weights), first, greatestRank);
     }
 
     private static double[] doubles(HostTensor tensor) {
         double[] result = new double[tensor.size()];
         Arrays.setAll(result, tensor::get);
-        return result;
-    }
-
-    private static float[] floats(double[] values) {
-        float[] result = new float[values.length];
-        for (int i = 0; i < values.length; i++) {
-            result[i] = (float) values[i];
-        }
         return result;
     }
 

@@ -4,8 +4,6 @@ import static com.google.common.base.Preconditions.checkArgument;
 
 import com.google.common.collect.ImmutableMap;
 import com.google.common.collect.Maps;
-import com.google.common.primitives.Doubles;
-import com.google.common.primitives.Floats;
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.fairlora.lora.LoraAdapter.Factors;
 import io.fairlora.ndarray.HostTensor;
@@ -78,7 +76,7 @@ public final class AdapterMath {
         }
         Map<String, HostTensor> saved = savedModulesOf(adapters);
         ImmutableMap.Builder<String, Factors> layers = ImmutableMap.builder();
-        byLayer.forEach((path, factors) -> layers.put(path, concatenate(path, factors)));
+        byLayer.forEach((path, factors) -> layers.put(path, FactorMath.concatenate(path, factors)));
         ImmutableMap<String, Factors> sum = layers.buildOrThrow();
         return new LoraAdapter(configOf(adapters, sum), sum, saved, Map.of());
     }
@@ -110,54 +108,6 @@ public final class AdapterMath {
                             });
         }
         return saved;
-    }
-
-    private static Factors concatenate(String path, List<Factors> parts) {
-        Factors first = parts.get(0);
-        if (parts.size() == 1) {
-            return first;
-        }
-        int rank = parts.stream().mapToInt(Factors::rank).sum();
-        int in = first.inputSize();
-        int out = first.outputSize();
-        boolean oneScale = parts.stream().allMatch(part -> part.scale() == first.scale());
-        float[] a = new float[Math.multiplyExact(rank, in)];
-        float[] b = new float[Math.multiplyExact(out, rank)];
-        double[] bias = new double[out];
-        boolean biased = false;
-        int row = 0;
-        for (Factors part : parts) {
-            checkArgument(
-                    part.inputSize() == in && part.outputSize() == out,
-                    "layer %s is (%s, %s) in one adapter and (%s, %s) in another",
-                    path,
-                    out,
-                    in,
-                    part.outputSize(),
-                    part.inputSize());
-            part.a().buffer().get(a, row * in, part.a().size());
-            // Scales that differ go into B; one that all share stays exact.
-            double scale = oneScale ? 1 : part.scale();
-            for (int o = 0; o < out; o++) {
-                for (int r = 0; r < part.rank(); r++) {
-                    b[o * rank + row + r] = (float) (scale * part.b().get(o * part.rank() + r));
-                }
-            }
-            HostTensor own = part.bias();
-            if (own != null) {
-                biased = true;
-                for (int o = 0; o < out; o++) {
-                    bias[o] += scale * own.get(o);
-                }
-            }
-            row += part.rank();
-        }
-        return new Factors(
-                HostTensor.of(a, rank, in),
-                HostTensor.of(b, out, rank),
-                oneScale ? first.scale() : 1,
-                biased ? HostTensor.of(Floats.toArray(Doubles.asList(bias)), out) : null,
-                null);
     }
 
     /** A configuration that names the layers of a sum, with the greatest of their ranks. */
@@ -194,7 +144,8 @@ public final class AdapterMath {
         checkArgument(rank >= 1, "rank must be at least 1, found %s", rank);
         checkArgument(adapter.isFinite(), "the adapter has elements that are not finite");
         ImmutableMap.Builder<String, Factors> layers = ImmutableMap.builder();
-        adapter.layers().forEach((path, factors) -> layers.put(path, refactor(factors, rank)));
+        adapter.layers()
+                .forEach((path, factors) -> layers.put(path, FactorMath.refactor(factors, rank)));
         LoraConfig config = adapter.config();
         int newRank = Math.min(rank, config.rank());
         // The scale stays, so alpha follows the rank.
@@ -213,46 +164,6 @@ public final class AdapterMath {
                 layers.buildOrThrow(),
                 adapter.savedModules(),
                 adapter.provenance());
-    }
-
-    private static Factors refactor(Factors factors, int wanted) {
-        int r = factors.rank();
-        int in = factors.inputSize();
-        int out = factors.outputSize();
-        int rank = Math.min(wanted, r);
-        // B = U_B S_B V_B^T, then A^T V_B S_B = U S W^T, so B A = (U_B W) S U^T.
-        JacobiSvd ofB = JacobiSvd.of(columns(factors.b(), out, r));
-        double[][] core = new double[r][in];
-        for (int k = 0; k < r; k++) {
-            for (int j = 0; j < r; j++) {
-                double weight = ofB.s()[k] * ofB.v()[k][j];
-                for (int i = 0; i < in; i++) {
-                    core[k][i] += weight * factors.a().get(j * in + i);
-                }
-            }
-        }
-        JacobiSvd svd = JacobiSvd.of(core);
-        float[] a = new float[rank * in];
-        float[] b = new float[out * rank];
-        for (int k = 0; k < rank; k++) {
-            double root = Math.sqrt(svd.s()[k]);
-            for (int i = 0; i < in; i++) {
-                a[k * in + i] = (float) (root * svd.u()[k][i]);
-            }
-            for (int o = 0; o < out; o++) {
-                double sum = 0;
-                for (int j = 0; j < r; j++) {
-                    sum += ofB.u()[j][o] * svd.v()[k][j];
-                }
-                b[o * rank + k] = (float) (root * sum);
-            }
-        }
-        return new Factors(
-                HostTensor.of(a, rank, in),
-                HostTensor.of(b, out, rank),
-                factors.scale(),
-                factors.bias(),
-                null);
     }
 
     /**
@@ -289,57 +200,24 @@ public final class AdapterMath {
                 "an adapter with %s equals no sum of products",
                 config.dora() ? "DoRA magnitudes" : "trained biases of the backbone");
         Map<String, Factors> principals =
-                InitialFactors.principals(LoraInjector.layersOf(backbone, adapter), adapter);
+                PrincipalFactors.of(LoraInjector.layersOf(backbone, adapter), adapter);
         ImmutableMap.Builder<String, Factors> layers = ImmutableMap.builder();
-        principals.forEach(
-                (path, principal) ->
-                        layers.put(
-                                path,
-                                concatenate(
-                                        path, List.of(adapter.layer(path), negated(principal)))));
+        adapter.layers()
+                .forEach(
+                        (path, factors) -> {
+                            Factors principal = principals.get(path);
+                            layers.put(
+                                    path,
+                                    principal == null
+                                            ? factors
+                                            : FactorMath.concatenate(
+                                                    path,
+                                                    List.of(
+                                                            factors,
+                                                            FactorMath.negated(principal))));
+                        });
         return new LoraAdapter(
                 plain, layers.buildOrThrow(), adapter.savedModules(), adapter.provenance());
-    }
-
-    private static Factors negated(Factors factors) {
-        float[] b = factors.b().toArray();
-        for (int i = 0; i < b.length; i++) {
-            b[i] = -b[i];
-        }
-        return new Factors(
-                factors.a(), HostTensor.of(b, factors.b().shape().getShape()), factors.scale());
-    }
-
-    private static double[][] columns(HostTensor matrix, int rows, int columns) {
-        double[][] result = new double[columns][rows];
-        for (int i = 0; i < rows; i++) {
-            for (int j = 0; j < columns; j++) {
-                result[j][i] = matrix.get(i * columns + j);
-            }
-        }
-        return result;
-    }
-
-    /** ||B A||_F^2 as the inner product of B^T B and A A^T, without forming B A. */
-    static double squaredNorm(Factors factors) {
-        int r = factors.rank();
-        int in = factors.inputSize();
-        double[][] b = columns(factors.b(), factors.outputSize(), r);
-        double[][] a = new double[r][in];
-        for (int k = 0; k < r; k++) {
-            for (int i = 0; i < in; i++) {
-                a[k][i] = factors.a().get(k * in + i);
-            }
-        }
-        double sum = 0;
-        for (int i = 0; i < r; i++) {
-            for (int j = 0; j <= i; j++) {
-                double product = JacobiSvd.dot(b[i], b[j]) * JacobiSvd.dot(a[i], a[j]);
-                sum += i == j ? product : 2 * product;
-            }
-        }
-        // Rounding may bring a vanishing sum below zero.
-        return sum < 0 ? 0 : sum;
     }
 
     /**

@@ -280,7 +280,8 @@ public final class AdapterSet implements AutoCloseable {
      * @param names for each example the name of an adapter, or {@link #BASE} for none
      * @return features of shape (batch, D), owned by the manager of {@code pixels}
      * @throws IllegalArgumentException if there are not as many names as examples, one is of no
-     *     adapter, or an adapter brings biases outside the layers that carry it
+     *     adapter, or an adapter brings biases outside the layers that carry it or changes what is
+     *     no {@link LoraLinear}
      */
     public NDArray features(NDArray pixels, List<String> names) {
         long batch = pixels.getShape().get(0);
@@ -300,7 +301,7 @@ public final class AdapterSet implements AutoCloseable {
                 chosen.put(name, adapter);
             }
         }
-        Map<String, LoraLinear> layers = backbone.linears();
+        Map<String, LoraLinear> layers = takingExamples(chosen);
         ImmutableList<String> before = active;
         apply(ImmutableList.of());
         try {
@@ -320,6 +321,25 @@ public final class AdapterSet implements AutoCloseable {
             layers.values().forEach(layer -> layer.setExamples(null));
             apply(before);
         }
+    }
+
+    /** The linear layers, if the adapters change no others. */
+    private Map<String, LoraLinear> takingExamples(Map<String, InjectedLora> chosen) {
+        Map<String, LoraLinear> linears = new LinkedHashMap<>();
+        backbone.loraLayers()
+                .forEach(
+                        (path, layer) -> {
+                            if (layer instanceof LoraLinear linear) {
+                                linears.put(path, linear);
+                            } else {
+                                checkArgument(
+                                        chosen.values().stream().noneMatch(a -> a.in(path) != null),
+                                        "layer %s is adapted through its weight, which examples"
+                                                + " share: they cannot have adapters of their own",
+                                        path);
+                            }
+                        });
+        return linears;
     }
 
     /** Frees the adapters; the backbone that the set was made on stays. */

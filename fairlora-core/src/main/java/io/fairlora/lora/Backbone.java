@@ -8,8 +8,7 @@ import ai.djl.nn.Parameter;
 import java.util.Map;
 
 /**
- * A frozen network that turns images into feature vectors, and whose linear layers can carry
- * adapters.
+ * A frozen network that turns images into feature vectors, and whose layers can carry adapters.
  *
  * <p>Not safe for use from several threads; {@link #fork()} gives each thread one of its own over
  * the same weights.
@@ -17,12 +16,12 @@ import java.util.Map;
 public interface Backbone extends AutoCloseable {
 
     /**
-     * The linear layers by their path, as the files of the model spell it ({@code
+     * The layers that can carry adapters by their path, as the files of the model spell it ({@code
      * vit.encoder.layer.0.attention.attention.query}).
      *
      * @return an immutable map in the order in which the layers are applied
      */
-    Map<String, LoraLinear> linears();
+    Map<String, LoraLayer> loraLayers();
 
     /**
      * All layers that have a bias by their path, normalisations included, for adapters that train
@@ -38,7 +37,7 @@ public interface Backbone extends AutoCloseable {
     /**
      * The number of the backbone's own parameters.
      *
-     * @return that of all, if the backbone is a DJL block, else that of {@link #linears}
+     * @return that of all, if the backbone is a DJL block, else that of {@link #loraLayers}
      */
     default long parameterCount() {
         long count = 0;
@@ -48,8 +47,8 @@ public interface Backbone extends AutoCloseable {
             }
             return count;
         }
-        for (LoraLinear linear : linears().values()) {
-            for (Parameter parameter : linear.getParameters().values()) {
+        for (LoraLayer layer : loraLayers().values()) {
+            for (Parameter parameter : layer.getParameters().values()) {
                 count += parameter.getArray().size();
             }
         }

@@ -21,4 +21,28 @@ public interface BiasedLayer {
      * @throws IllegalArgumentException if the shape differs, or the bias is already replaced
      */
     void replaceBias(@Nullable NDArray bias);
+
+    /**
+     * Whether the layer computes what its frozen parameters say.
+     *
+     * @return false if its bias is replaced or it is changed otherwise
+     */
+    boolean isPlain();
+
+    /**
+     * Says that the elements of the layer's frozen parameters were overwritten in place, as merging
+     * an adapter does: what was computed from them is computed anew, in this layer and all its
+     * forks.
+     *
+     * <p>As for the writing itself, no thread may be applying the layer or a fork meanwhile.
+     */
+    void weightChanged();
+
+    /**
+     * Counts how often the frozen parameters were said to be overwritten, in this layer and its
+     * forks.
+     *
+     * @return a number that grows with every {@link #weightChanged()}
+     */
+    long weightRevision();
 }

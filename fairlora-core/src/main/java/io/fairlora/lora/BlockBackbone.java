@@ -1,7 +1,6 @@
 package io.fairlora.lora;
 
 import static com.google.common.base.Preconditions.checkArgument;
-import static com.google.common.base.Preconditions.checkState;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
@@ -12,6 +11,9 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Block;
 import ai.djl.nn.Parameter;
+import ai.djl.nn.SequentialBlock;
+import ai.djl.nn.convolutional.Convolution;
+import ai.djl.nn.core.Embedding;
 import ai.djl.nn.core.Linear;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.Pair;
@@ -30,8 +32,9 @@ import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Any DJL block as a backbone: the {@link Linear}s anywhere in its tree can carry adapters, though
- * the blocks around them know nothing of it.
+ * Any DJL block as a backbone: the {@link Linear}s, {@link Convolution}s of one group and {@link
+ * Embedding}s anywhere in its tree can carry adapters, though the blocks around them know nothing
+ * of it.
  *
  * <pre>{@code
  * ZooModel<Image, Classifications> model = criteria.loadModel();
@@ -42,11 +45,15 @@ import org.jspecify.annotations.Nullable;
  * }</pre>
  *
  * <p>A layer's path is made of the names that its parents give their children, as in {@code
- * 02SequentialBlock.01Linear}. The block asks its {@link ParameterStore} for weights, and gets W0 +
- * s B A instead of W0. That works through blocks whose parts are private, and costs what {@link
- * LoraLinear} in a block of one's own does not: the product B A is formed in every pass, and so is
- * the gradient of the whole weight. Dropout of an adapter's input and one adapter an example are
- * refused. Blocks that do not ask the store, such as scripted models, have no layers to adapt.
+ * 02SequentialBlock.01Linear}. A {@link Linear} that only {@link SequentialBlock}s stand above is
+ * computed as {@link LoraLinear} does. Any other layer is adapted through its weight: the block
+ * asks its {@link ParameterStore}, and gets W0 + s B A instead of W0. That works through blocks
+ * whose parts are private, and costs what {@link LoraLinear} does not: the product B A is formed in
+ * every pass, and so is the gradient of the whole weight. Dropout of such an adapter's input and
+ * one adapter an example are refused there. Blocks that do not ask the store, such as scripted
+ * models, have no layers to adapt. A convolution of several groups has none either: the product
+ * that PEFT adds to it is no change of its weight. The tree is read once, when the backbone is
+ * made.
  *
  * <p>The weights stay the block's, are frozen, and keep their values. Not safe for use from several
  * threads: give each a {@link #fork()}.
@@ -59,9 +66,13 @@ public final class BlockBackbone extends AbstractBlock implements Backbone {
     private final InputSpec input;
     private final UnaryOperator<NDArray> preprocessing;
     private final int featureSize;
-    private final Map<String, LoraLinear> linears;
-    private final IdentityHashMap<Parameter, String> weights = new IdentityHashMap<>();
-    private final IdentityHashMap<Parameter, String> biases = new IdentityHashMap<>();
+    private final Map<String, LoraLayer> layers;
+    private final Block adapted;
+    private final IdentityHashMap<Parameter, Adapted> weights = new IdentityHashMap<>();
+    private final IdentityHashMap<Parameter, LoraWeight> biases = new IdentityHashMap<>();
+
+    /** A layer that is adapted through what its block asks the store for. */
+    private record Adapted(String path, LoraWeight layer) {}
 
     @SuppressWarnings("this-escape")
     private BlockBackbone(
@@ -70,18 +81,21 @@ public final class BlockBackbone extends AbstractBlock implements Backbone {
             Shape inputShape,
             InputSpec input,
             UnaryOperator<NDArray> preprocessing,
-            Map<String, LoraLinear> linears) {
+            Map<String, LoraLayer> layers) {
         this.block = addChildBlock("block", block);
         manager = parent.newSubManager();
         this.inputShape = inputShape;
         this.input = input;
         this.preprocessing = preprocessing;
-        this.linears = Collections.unmodifiableMap(linears);
-        linears.forEach(
-                (path, linear) -> {
-                    weights.put(linear.weight(), path);
-                    if (linear.bias() != null) {
-                        biases.put(linear.bias(), path);
+        this.layers = Collections.unmodifiableMap(layers);
+        adapted = DjlLayers.withLinears(block, layers);
+        layers.forEach(
+                (path, layer) -> {
+                    if (layer instanceof LoraWeight weight) {
+                        weights.put(weight.weight(), new Adapted(path, weight));
+                        if (weight.bias() != null) {
+                            biases.put(weight.bias(), weight);
+                        }
                     }
                 });
         Shape output = block.getOutputShapes(new Shape[] {inputShape})[0];
@@ -97,8 +111,8 @@ public final class BlockBackbone extends AbstractBlock implements Backbone {
      * @param inputShape the shape of an input, with any batch; the last two sizes are taken for the
      *     height and width of images
      * @return the backbone, which is closed before the block's weights are
-     * @throws IllegalArgumentException if the block holds no {@link Linear}, or its weights are not
-     *     there yet
+     * @throws IllegalArgumentException if the block holds no layer that can be adapted, or its
+     *     weights are not there yet
      */
     public static BlockBackbone of(Block block, Shape inputShape) {
         return of(block, inputShape, UnaryOperator.identity());
@@ -118,56 +132,26 @@ public final class BlockBackbone extends AbstractBlock implements Backbone {
      */
     public static BlockBackbone of(
             Block block, Shape inputShape, UnaryOperator<NDArray> preprocessing) {
-        Map<String, LoraLinear> linears = new LinkedHashMap<>();
-        collect("", block, linears);
+        Map<String, LoraLayer> layers = DjlLayers.of(block);
         checkArgument(
-                !linears.isEmpty(),
-                "the block %s holds no ai.djl.nn.core.Linear; layers of other kinds and of scripted"
-                        + " models cannot be adapted",
+                !layers.isEmpty(),
+                "the block %s holds no Linear, Convolution or Embedding of ai.djl.nn; layers of"
+                        + " other kinds and of scripted models cannot be adapted",
                 block.getClass().getName());
         block.freezeParameters(true);
-        NDManager owner = linears.values().iterator().next().weight().getArray().getManager();
+        NDManager owner = layers.values().iterator().next().weight().getArray().getManager();
         int rank = inputShape.dimension();
         InputSpec spec =
                 new InputSpec(
                         rank < 2 ? 1 : (int) Math.max(1, inputShape.get(rank - 2)),
                         rank < 1 ? 1 : (int) Math.max(1, inputShape.get(rank - 1)),
                         Interpolation.BILINEAR);
-        return new BlockBackbone(block, owner, inputShape, spec, preprocessing, linears);
-    }
-
-    private static void collect(String prefix, Block block, Map<String, LoraLinear> linears) {
-        for (Pair<String, Block> child : block.getChildren()) {
-            String path = prefix + child.getKey();
-            if (child.getValue() instanceof Linear linear) {
-                LoraLinear layer = over(path, linear);
-                // A layer that is used twice is one layer, under its first path.
-                if (linears.values().stream().noneMatch(l -> l.weight() == layer.weight())) {
-                    linears.put(path, layer);
-                }
-            } else {
-                collect(path + ".", child.getValue(), linears);
-            }
-        }
-        if (block instanceof Linear linear && prefix.isEmpty()) {
-            linears.put("Linear", over("Linear", linear));
-        }
-    }
-
-    private static LoraLinear over(String path, Linear linear) {
-        Map<String, Parameter> parameters = new LinkedHashMap<>();
-        linear.getDirectParameters().forEach(p -> parameters.put(p.getKey(), p.getValue()));
-        Parameter weight = parameters.get("weight");
-        checkArgument(
-                weight != null && weight.isInitialized(),
-                "layer %s has no weights yet; initialise or load the block first",
-                path);
-        return LoraLinear.over(weight, parameters.get("bias"));
+        return new BlockBackbone(block, owner, inputShape, spec, preprocessing, layers);
     }
 
     @Override
-    public Map<String, LoraLinear> linears() {
-        return linears;
+    public Map<String, LoraLayer> loraLayers() {
+        return layers;
     }
 
     /**
@@ -192,8 +176,8 @@ public final class BlockBackbone extends AbstractBlock implements Backbone {
             NDList inputs,
             boolean training,
             @Nullable PairList<String, Object> params) {
-        ParameterStore adapted = new AdaptedStore(store, inputs.head().getManager());
-        return block.forward(adapted, inputs, training, params).singletonOrThrow();
+        ParameterStore adapting = new AdaptedStore(store, inputs.head().getManager());
+        return adapted.forward(adapting, inputs, training, params).singletonOrThrow();
     }
 
     /** Hands out adapted weights and biases in place of those of the block. */
@@ -215,19 +199,13 @@ public final class BlockBackbone extends AbstractBlock implements Backbone {
             if (parameter == null || value == null) {
                 return value;
             }
-            String weight = weights.get(parameter);
+            Adapted weight = weights.get(parameter);
             if (weight != null) {
-                return layer(weight).adaptedWeight(weight, value, owner);
+                return weight.layer().adapted(weight.path(), value, owner);
             }
-            String bias = biases.get(parameter);
-            return bias == null ? value : layer(bias).adaptedBias(value, owner);
+            LoraWeight biased = biases.get(parameter);
+            return biased == null ? value : biased.adaptedBias(value, owner);
         }
-    }
-
-    private LoraLinear layer(String path) {
-        LoraLinear layer = linears.get(path);
-        checkState(layer != null, "no layer %s", path);
-        return layer;
     }
 
     @Override
@@ -262,8 +240,8 @@ public final class BlockBackbone extends AbstractBlock implements Backbone {
 
     @Override
     public BlockBackbone fork() {
-        Map<String, LoraLinear> forks = new LinkedHashMap<>();
-        linears.forEach((path, linear) -> forks.put(path, linear.fork()));
+        Map<String, LoraLayer> forks = new LinkedHashMap<>();
+        layers.forEach((path, layer) -> forks.put(path, layer.fork()));
         return new BlockBackbone(block, manager, inputShape, input, preprocessing, forks);
     }
 

@@ -97,11 +97,11 @@ record ExampleAdapters(NDArray a, NDArray c, NDArray gain, NDArray shift) {
 
     private static Term term(
             LayerAdapter placed, @Nullable NDArray replacedBias, LoraLinear layer, Term none) {
-        LoraLinear.Adapter adapter = placed.adapter();
+        LoraLayer.Adapter adapter = placed.adapter();
         double factor = placed.factor();
         NDArray a = adapter.a();
         NDArray c = adapter.b().mul(adapter.scale() * factor);
-        LoraLinear.Residual residual = adapter.residual();
+        LoraLayer.Residual residual = adapter.residual();
         if (residual != null) {
             a = NDArrays.concat(new NDList(a, residual.a()), 0);
             c = NDArrays.concat(new NDList(c, residual.c().mul(factor)), 1);

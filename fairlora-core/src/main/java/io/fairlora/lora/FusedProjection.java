@@ -111,7 +111,9 @@ public record FusedProjection(String path, List<String> parts) {
                 continue;
             }
             checkArgument(
-                    factors.inputSize() == in && factors.outputSize() == out,
+                    factors.inputSize() == in
+                            && factors.outputSize() == out
+                            && factors.kind().isLinear(),
                     "layer %s is (%s, %s), other parts of %s are (%s, %s)",
                     parts.get(part),
                     factors.outputSize(),
@@ -133,12 +135,11 @@ public record FusedProjection(String path, List<String> parts) {
             }
             row += factors.rank();
         }
-        return new Factors(
+        return first.with(
                 HostTensor.of(a, rank, in),
                 HostTensor.of(b, (long) out * parts.size(), rank),
                 oneScale ? first.scale() : 1,
-                first.bias() == null ? null : HostTensor.of(bias, bias.length),
-                null);
+                first.bias() == null ? null : HostTensor.of(bias, bias.length));
     }
 
     private Map<String, Factors> split(Factors fused) {
@@ -160,12 +161,11 @@ public record FusedProjection(String path, List<String> parts) {
             }
             layers.put(
                     parts.get(part),
-                    new Factors(
+                    fused.with(
                             fused.a(),
                             HostTensor.of(b, out, fused.rank()),
                             fused.scale(),
-                            bias == null ? null : HostTensor.of(own, out),
-                            null));
+                            bias == null ? null : HostTensor.of(own, out)));
         }
         return layers;
     }

@@ -3,14 +3,11 @@ package io.fairlora.lora;
 import static com.google.common.base.Preconditions.checkArgument;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.Parameter;
 import com.google.common.collect.ImmutableMap;
 import io.fairlora.lora.LoraAdapter.Factors;
-import io.fairlora.ndarray.Decompositions;
-import io.fairlora.ndarray.GradientMode;
 import io.fairlora.ndarray.HostTensor;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -24,7 +21,7 @@ final class InitialFactors {
 
     /** A fresh adapter for layers, with the biases that its configuration trains. */
     static LoraAdapter of(
-            Map<String, LoraLinear> layers,
+            Map<String, LoraLayer> layers,
             Map<String, Parameter> biases,
             LoraConfig config,
             SplittableRandom random) {
@@ -36,153 +33,104 @@ final class InitialFactors {
     }
 
     private static Factors of(
-            String path, LoraLinear layer, LoraConfig config, SplittableRandom random) {
+            String path, LoraLayer layer, LoraConfig config, SplittableRandom random) {
+        checkArgument(
+                config.initialization() != Initialization.EVA,
+                "the initialisation EVA comes from a data set through PEFT; a fresh adapter needs"
+                        + " another");
+        Factors factors =
+                layer.kind().isEmbedding()
+                        ? embedding(path, layer, config, random)
+                        : product(path, layer, config, random);
+        return complete(layer, config, factors, random);
+    }
+
+    /** PEFT's rule: A is zero, whatever the initialisation, unless that is RANDOM. */
+    private static Factors embedding(
+            String path, LoraLayer layer, LoraConfig config, SplittableRandom random) {
+        checkArgument(
+                !config.loraBias(),
+                "layer %s is an embedding, whose B has no bias, as in PEFT",
+                path);
+        int rank = config.rankOf(path);
+        int in = (int) layer.inputSize();
+        boolean filled = config.initialization() == Initialization.RANDOM;
+        HostTensor a = filled ? fill(rank, in, random::nextGaussian) : zeros(rank, in);
+        HostTensor b = fill((int) layer.outputSize(), rank, random::nextGaussian);
+        return new Factors(a, b, config.scalingOf(path), null, null, layer.kind());
+    }
+
+    private static Factors product(
+            String path, LoraLayer layer, LoraConfig config, SplittableRandom random) {
         int rank = config.rankOf(path);
         int in = (int) layer.inputSize();
         int out = (int) layer.outputSize();
         double scale = config.scalingOf(path);
+        Initialization initialization = config.initialization();
         DoubleSupplier byInput = uniform(random, 1 / Math.sqrt(in));
-        DoubleSupplier byRank = uniform(random, 1 / Math.sqrt(rank));
-        Factors factors =
-                switch (config.initialization()) {
-                    case KAIMING_UNIFORM ->
-                            new Factors(fill(rank, in, byInput), zeros(out, rank), scale);
-                    case RANDOM ->
-                            new Factors(fill(rank, in, byInput), fill(out, rank, byRank), scale);
-                    case GAUSSIAN ->
-                            new Factors(
-                                    fill(rank, in, () -> random.nextGaussian() / rank),
-                                    zeros(out, rank),
-                                    scale);
-                    case ORTHOGONAL -> orthogonal(rank, in, out, scale, random);
-                    case PISSA, OLORA ->
-                            principal(path, layer, config.initialization(), rank, scale);
-                    case EVA ->
-                            throw new IllegalArgumentException(
-                                    "the initialisation EVA comes from a data set through PEFT; a"
-                                            + " fresh adapter needs another");
-                };
-        return complete(layer, config, factors, byRank);
+        HostTensor a;
+        HostTensor b;
+        switch (initialization) {
+            case KAIMING_UNIFORM -> {
+                a = fill(rank, in, byInput);
+                b = zeros(out, rank);
+            }
+            case RANDOM -> {
+                a = fill(rank, in, byInput);
+                b = fill(out, rank, uniform(random, 1 / Math.sqrt(rank)));
+            }
+            case GAUSSIAN -> {
+                a = fill(rank, in, () -> random.nextGaussian() / rank);
+                b = zeros(out, rank);
+            }
+            default -> {
+                checkArgument(
+                        layer.kind().isLinear(),
+                        "layer %s is a convolution, for which the initialisation %s is not"
+                                + " defined, as in PEFT",
+                        path,
+                        initialization);
+                return initialization == Initialization.ORTHOGONAL
+                        ? orthogonal(rank, in, out, scale, random)
+                        : PrincipalFactors.of(path, layer, config, rank, scale);
+            }
+        }
+        return new Factors(a, b, scale, null, null, layer.kind());
     }
 
     /** Adds what DoRA and the bias of B start from. */
     private static Factors complete(
-            LoraLinear layer, LoraConfig config, Factors factors, DoubleSupplier byRank) {
-        if (config.dora()) {
-            return new Factors(
-                    factors.a(),
-                    factors.b(),
-                    factors.scale(),
-                    null,
-                    magnitude(layer, factors, config));
-        }
+            LoraLayer layer, LoraConfig config, Factors factors, SplittableRandom random) {
+        HostTensor bias = null;
         if (config.loraBias()) {
-            int out = factors.outputSize();
-            boolean random = config.initialization() == Initialization.RANDOM;
-            HostTensor bias = random ? fill(1, out, byRank) : zeros(1, out);
-            return new Factors(
-                    factors.a(), factors.b(), factors.scale(), bias.reshape(new Shape(out)), null);
+            long out = factors.outputSize();
+            DoubleSupplier byRank = uniform(random, 1 / Math.sqrt(factors.rank()));
+            bias =
+                    config.initialization() == Initialization.RANDOM
+                            ? fill(1, (int) out, byRank).reshape(new Shape(out))
+                            : HostTensor.of(new float[(int) out], out);
         }
-        return factors;
+        return new Factors(
+                factors.a(),
+                factors.b(),
+                factors.scale(),
+                bias,
+                config.dora() ? magnitude(layer, factors, config) : null,
+                factors.kind());
     }
 
     /** The lengths of the rows of the weight under a fresh adapter. */
-    private static HostTensor magnitude(LoraLinear layer, Factors factors, LoraConfig config) {
+    private static HostTensor magnitude(LoraLayer layer, Factors factors, LoraConfig config) {
         NDArray weight = layer.weight().getArray();
         try (NDManager scratch = weight.getManager().newSubManager()) {
             NDArray a = factors.a().toNDArray(scratch).toType(weight.getDataType(), false);
             NDArray b = factors.b().toNDArray(scratch).toType(weight.getDataType(), false);
             // What is subtracted from the weight equals what the factors add to it.
             NDArray c = b.mul(config.initialization().changesBase() ? 0 : factors.scale());
-            try (NDArray norms = RowNorms.of(weight, a, c)) {
+            try (NDArray norms = RowNorms.of(layer.kind().matrix(weight, scratch), a, c)) {
                 return HostTensor.copyOf(norms);
             }
         }
-    }
-
-    /** B0 and A0 of all layers of an adapter that is relative to W0 - s B0 A0. */
-    static Map<String, Factors> principals(Map<String, LoraLinear> layers, LoraAdapter adapter) {
-        Initialization initialization = adapter.config().initialization();
-        Map<String, Factors> principals = new LinkedHashMap<>();
-        if (initialization.changesBase()) {
-            layers.forEach(
-                    (path, layer) -> {
-                        Factors factors = adapter.layer(path);
-                        principals.put(
-                                path,
-                                principal(
-                                        path,
-                                        layer,
-                                        initialization,
-                                        factors.rank(),
-                                        factors.scale()));
-                    });
-        }
-        return principals;
-    }
-
-    private static Factors principal(
-            String path, LoraLinear layer, Initialization initialization, int rank, double scale) {
-        long most = Math.min(layer.inputSize(), layer.outputSize());
-        checkArgument(
-                rank <= most,
-                "layer %s is (%s, %s), of which %s takes a rank of at most %s, found %s",
-                path,
-                layer.outputSize(),
-                layer.inputSize(),
-                initialization,
-                most,
-                rank);
-        checkArgument(
-                scale > 0,
-                "layer %s has the scale %s, %s needs a positive one",
-                path,
-                scale,
-                initialization);
-        NDArray weight = layer.weight().getArray();
-        return GradientMode.OFF.get(
-                () -> {
-                    try (NDManager scratch = weight.getManager().newSubManager()) {
-                        NDArray matrix = weight.duplicate();
-                        matrix.attach(scratch);
-                        return initialization == Initialization.PISSA
-                                ? pissa(matrix, rank, scale)
-                                : olora(matrix, rank, scale);
-                    }
-                });
-    }
-
-    private static Factors pissa(NDArray matrix, int rank, double scale) {
-        NDList svd = Decompositions.svd(matrix);
-        NDArray root = svd.get(1).get(":" + rank).div(scale).sqrt();
-        float[] a =
-                HostTensor.copyOf(svd.get(2).get(":" + rank).mul(root.reshape(rank, 1))).toArray();
-        float[] b = HostTensor.copyOf(svd.get(0).get(":, :" + rank).mul(root)).toArray();
-        int in = a.length / rank;
-        int out = b.length / rank;
-        for (int k = 0; k < rank; k++) {
-            int greatest = k * in;
-            for (int i = k * in; i < (k + 1) * in; i++) {
-                greatest = Math.abs(a[i]) > Math.abs(a[greatest]) ? i : greatest;
-            }
-            if (a[greatest] < 0) {
-                for (int i = k * in; i < (k + 1) * in; i++) {
-                    a[i] = -a[i];
-                }
-                for (int o = 0; o < out; o++) {
-                    b[o * rank + k] = -b[o * rank + k];
-                }
-            }
-        }
-        return new Factors(HostTensor.of(a, rank, in), HostTensor.of(b, out, rank), scale);
-    }
-
-    private static Factors olora(NDArray matrix, int rank, double scale) {
-        NDList qr = Decompositions.qr(matrix);
-        return new Factors(
-                HostTensor.copyOf(qr.get(1).get(":" + rank)),
-                HostTensor.copyOf(qr.get(0).get(":, :" + rank)),
-                scale);
     }
 
     private static Factors orthogonal(

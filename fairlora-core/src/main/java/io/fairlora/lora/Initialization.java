@@ -34,7 +34,8 @@ public enum Initialization {
     /**
      * The principal part of W0 (Meng et al. 2024): with W0 = U S V^T, A = sqrt(S_r / s) V_r^T and B
      * = U_r sqrt(S_r / s). A singular vector's sign is arbitrary: here the entry of greatest
-     * magnitude in each row of A is positive.
+     * magnitude in each row of A is positive. {@link LoraConfig.Builder#pissa} has the part
+     * estimated.
      */
     PISSA,
 

@@ -2,18 +2,9 @@ package io.fairlora.lora;
 
 import static com.google.common.base.Preconditions.checkArgument;
 import static com.google.common.base.Preconditions.checkState;
-import static java.util.Objects.requireNonNull;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.NDScope;
-import ai.djl.ndarray.index.NDIndex;
-import ai.djl.ndarray.types.DataType;
 import io.fairlora.lora.LoraAdapter.Factors;
-import io.fairlora.ndarray.GradientMode;
-import io.fairlora.ndarray.HostTensor;
-import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -28,33 +19,17 @@ public final class InjectedLora implements AutoCloseable {
     private final String name;
     private final LoraConfig config;
     private final Backbone backbone;
-    private final NDManager manager;
-    private final Map<String, Site> sites = new LinkedHashMap<>();
-    private final Map<String, BiasSite> biases = new LinkedHashMap<>();
-    private double factor;
+    private final AdapterSites sites;
+    private double factor = 1;
     private boolean trainable;
     private boolean enabled;
     private boolean closed;
 
-    /** One layer that carries the adapter. */
-    private record Site(LoraLinear layer, LayerAdapter placed) {
-
-        LoraLinear.Adapter adapter() {
-            return placed.adapter();
-        }
-    }
-
-    /** One layer whose bias the adapter replaces. */
-    private record BiasSite(BiasedLayer layer, NDArray bias) {}
-
-    private InjectedLora(
-            Backbone backbone, String name, LoraConfig config, double factor, boolean trainable) {
+    private InjectedLora(Backbone backbone, String name, LoraConfig config) {
         this.backbone = backbone;
-        this.manager = backbone.manager().newSubManager();
         this.name = name;
         this.config = config;
-        this.factor = factor;
-        this.trainable = trainable;
+        sites = new AdapterSites(backbone.manager().newSubManager());
     }
 
     /**
@@ -67,69 +42,27 @@ public final class InjectedLora implements AutoCloseable {
      */
     static InjectedLora load(
             Backbone backbone,
-            Map<String, LoraLinear> layers,
+            Map<String, LoraLayer> layers,
             Map<String, BiasedLayer> biased,
             Map<String, Factors> principals,
             LoraAdapter adapter,
             String name,
             double factor,
             boolean trainable) {
-        InjectedLora injected =
-                new InjectedLora(backbone, name, adapter.config(), factor, trainable);
+        InjectedLora injected = new InjectedLora(backbone, name, adapter.config());
         try {
             layers.forEach(
                     (path, layer) ->
-                            injected.add(path, layer, adapter.layer(path), principals.get(path)));
-            biased.forEach((path, layer) -> injected.addBias(path, layer, adapter));
+                            injected.sites.add(
+                                    path, layer, adapter.layer(path), principals.get(path)));
+            biased.forEach((bias, layer) -> injected.sites.addBias(bias, layer, adapter));
+            injected.setScale(factor);
+            injected.setTrainable(trainable);
             return injected;
         } catch (RuntimeException e) {
             injected.close();
             throw e;
         }
-    }
-
-    private void add(String path, LoraLinear layer, Factors factors, @Nullable Factors principal) {
-        DataType type = layer.weight().getArray().getDataType();
-        LoraLinear.Residual residual = null;
-        if (principal != null) {
-            NDArray c = create(principal.b(), type).muli(-principal.scale());
-            residual = new LoraLinear.Residual(create(principal.a(), type), c);
-        }
-        LoraLinear.Adapter adapter =
-                new LoraLinear.Adapter(
-                        leaf(factors.a(), type),
-                        leaf(factors.b(), type),
-                        factors.scale(),
-                        factors.bias() == null ? null : leaf(factors.bias(), type),
-                        factors.magnitude() == null ? null : leaf(factors.magnitude(), type),
-                        residual);
-        sites.put(path, new Site(layer, new LayerAdapter(adapter, factor)));
-    }
-
-    private void addBias(String bias, BiasedLayer layer, LoraAdapter adapter) {
-        NDArray frozen = AdapterBiases.frozen(layer).getArray();
-        HostTensor values = adapter.biases().get(bias);
-        NDArray own =
-                leaf(values == null ? HostTensor.copyOf(frozen) : values, frozen.getDataType());
-        biases.put(bias, new BiasSite(layer, own));
-    }
-
-    private NDArray leaf(HostTensor tensor, DataType type) {
-        NDArray array = create(tensor, type);
-        array.setRequiresGradient(trainable);
-        return array;
-    }
-
-    private NDArray create(HostTensor tensor, DataType type) {
-        NDArray array = tensor.toNDArray(manager);
-        if (type != DataType.FLOAT32) {
-            try (NDArray single = array) {
-                array = single.toType(type, true);
-            }
-        }
-        // It outlives a scope that happens to be open.
-        NDScope.unregister(array);
-        return array;
     }
 
     /**
@@ -154,26 +87,13 @@ public final class InjectedLora implements AutoCloseable {
      * The arrays by name, whether or not they are being trained.
      *
      * @return an immutable map in the order of the layers: {@code PATH.lora_A} of shape (r, in),
-     *     {@code PATH.lora_B} of shape (out, r), and of shape (out), where the configuration has
-     *     them, {@code PATH.lora_B.bias} and {@code PATH.lora_magnitude_vector}; then the
-     *     backbone's trained biases, {@code PATH.bias}; the arrays stay this object's
+     *     {@code PATH.lora_B} of shape (out, r) (of an embedding {@code lora_embedding_A} and
+     *     {@code lora_embedding_B}), and of shape (out), where the configuration has them, {@code
+     *     PATH.lora_B.bias} and {@code PATH.lora_magnitude_vector}; then the backbone's trained
+     *     biases, {@code PATH.bias}; the arrays stay this object's
      */
     public Map<String, NDArray> parameters() {
-        Map<String, NDArray> parameters = new LinkedHashMap<>();
-        sites.forEach(
-                (path, site) -> {
-                    LoraLinear.Adapter adapter = site.adapter();
-                    parameters.put(path + ".lora_A", adapter.a());
-                    parameters.put(path + ".lora_B", adapter.b());
-                    if (adapter.bias() != null) {
-                        parameters.put(path + ".lora_B.bias", adapter.bias());
-                    }
-                    if (adapter.magnitude() != null) {
-                        parameters.put(path + ".lora_magnitude_vector", adapter.magnitude());
-                    }
-                });
-        biases.forEach((bias, site) -> parameters.put(bias, site.bias()));
-        return Collections.unmodifiableMap(parameters);
+        return sites.parameters();
     }
 
     /**
@@ -181,22 +101,13 @@ public final class InjectedLora implements AutoCloseable {
      *
      * @return an immutable map by the layers' paths, in their order; the arrays stay this object's
      */
-    public Map<String, LoraLinear.Adapter> factors() {
-        Map<String, LoraLinear.Adapter> factors = new LinkedHashMap<>();
-        sites.forEach(
-                (path, site) ->
-                        factors.put(
-                                path,
-                                new LoraLinear.Adapter(
-                                        site.adapter().a(),
-                                        site.adapter().b(),
-                                        factor * site.adapter().scale())));
-        return Collections.unmodifiableMap(factors);
+    public Map<String, LoraLayer.Adapter> factors() {
+        return sites.factors(factor);
     }
 
     /** Whether one of {@link #parameters} stands for a bias of the backbone's own. */
     boolean isBackboneBias(String parameter) {
-        return biases.containsKey(parameter);
+        return sites.biases().containsKey(parameter);
     }
 
     /**
@@ -218,11 +129,7 @@ public final class InjectedLora implements AutoCloseable {
      */
     public LoraAdapter toAdapter(Map<String, String> provenance) {
         checkOpen();
-        Map<String, Factors> layers = new LinkedHashMap<>();
-        sites.forEach((path, site) -> layers.put(path, toFactors(site.adapter())));
-        Map<String, HostTensor> values = new LinkedHashMap<>();
-        biases.forEach((bias, site) -> values.put(bias, HostTensor.copyOf(site.bias())));
-        LoraAdapter adapter = new LoraAdapter(config, layers, values, Map.of(), provenance);
+        LoraAdapter adapter = sites.toAdapter(config, factor, provenance);
         checkState(
                 factor == 1 || adapter.isAdditive(),
                 "adapter %s has the scale %s, which DoRA, trained biases and the initialisations"
@@ -230,17 +137,6 @@ public final class InjectedLora implements AutoCloseable {
                 name,
                 factor);
         return adapter;
-    }
-
-    private Factors toFactors(LoraLinear.Adapter adapter) {
-        NDArray bias = adapter.bias();
-        NDArray magnitude = adapter.magnitude();
-        return new Factors(
-                HostTensor.copyOf(adapter.a()),
-                HostTensor.copyOf(adapter.b()),
-                factor * adapter.scale(),
-                bias == null ? null : HostTensor.copyOf(bias),
-                magnitude == null ? null : HostTensor.copyOf(magnitude));
     }
 
     /**
@@ -254,74 +150,7 @@ public final class InjectedLora implements AutoCloseable {
      */
     public void assign(LoraAdapter adapter) {
         checkOpen();
-        checkArgument(
-                adapter.layers().keySet().equals(sites.keySet()),
-                "the adapter has the layers %s, expected %s",
-                adapter.layers().keySet(),
-                sites.keySet());
-        checkArgument(
-                adapter.biases().keySet().equals(biases.keySet()),
-                "the adapter has the biases %s, expected %s",
-                adapter.biases().keySet(),
-                biases.keySet());
-        checkArgument(
-                adapter.config().initialization().changesBase()
-                                == config.initialization().changesBase()
-                        && (!config.initialization().changesBase()
-                                || adapter.config().initialization() == config.initialization()),
-                "the adapter has the initialisation %s, expected %s",
-                adapter.config().initialization(),
-                config.initialization());
-        checkArgument(adapter.isFinite(), "the adapter has elements that are not finite");
-        sites.forEach((path, site) -> checkSame(path, site, adapter.layer(path)));
-        Map<String, HostTensor> values = adapter.parameters();
-        Map<String, NDArray> targets = parameters();
-        checkArgument(
-                values.keySet().equals(targets.keySet()),
-                "the adapter has the tensors %s, expected %s",
-                values.keySet(),
-                targets.keySet());
-        targets.forEach((key, target) -> checkShape(key, requireNonNull(values.get(key)), target));
-        GradientMode.OFF.run(
-                () ->
-                        targets.forEach(
-                                (key, target) ->
-                                        overwrite(target, requireNonNull(values.get(key)))));
-    }
-
-    private static void checkShape(String key, HostTensor value, NDArray target) {
-        checkArgument(
-                value.shape().equals(target.getShape()),
-                "%s is %s, expected %s",
-                key,
-                value.shape(),
-                target.getShape());
-    }
-
-    private void checkSame(String path, Site site, Factors factors) {
-        LoraLinear.Adapter adapter = site.adapter();
-        checkArgument(
-                factors.a().shape().equals(adapter.a().getShape())
-                        && factors.b().shape().equals(adapter.b().getShape()),
-                "layer %s has A %s and B %s, expected %s and %s",
-                path,
-                factors.a().shape(),
-                factors.b().shape(),
-                adapter.a().getShape(),
-                adapter.b().getShape());
-        checkArgument(
-                factors.scale() == factor * adapter.scale(),
-                "layer %s has the scale %s, expected %s",
-                path,
-                factors.scale(),
-                factor * adapter.scale());
-    }
-
-    private void overwrite(NDArray target, HostTensor values) {
-        try (NDManager scratch = manager.newSubManager()) {
-            NDArray source = values.toNDArray(scratch).toType(target.getDataType(), false);
-            target.set(new NDIndex(":"), source);
-        }
+        sites.assign(adapter, config, factor);
     }
 
     /**
@@ -338,7 +167,7 @@ public final class InjectedLora implements AutoCloseable {
         checkOpen();
         checkArgument(Double.isFinite(factor), "factor must be finite, found %s", factor);
         this.factor = factor;
-        sites.values().forEach(site -> site.placed().setFactor(factor));
+        sites.layers().values().forEach(site -> site.placed().setFactor(factor));
     }
 
     /**
@@ -352,20 +181,20 @@ public final class InjectedLora implements AutoCloseable {
 
     /** The adapter in one layer, if it is there. */
     @Nullable LayerAdapter in(String path) {
-        Site site = sites.get(path);
+        AdapterSites.Site site = sites.layers().get(path);
         return site == null ? null : site.placed();
     }
 
     /** What replaces the bias of one layer, if something does. */
     @Nullable NDArray biasIn(String path) {
-        BiasSite site = biases.get(AdapterBiases.nameOf(path));
+        AdapterSites.BiasSite site = sites.biases().get(AdapterBiases.nameOf(path));
         return site == null ? null : site.bias();
     }
 
     /** Whether every bias that is replaced is that of a layer that carries the adapter. */
     boolean biasesAreInAdaptedLayers() {
-        return biases.keySet().stream()
-                .allMatch(name -> sites.containsKey(AdapterBiases.pathOf(name)));
+        return sites.biases().keySet().stream()
+                .allMatch(name -> sites.layers().containsKey(AdapterBiases.pathOf(name)));
     }
 
     /**
@@ -392,40 +221,11 @@ public final class InjectedLora implements AutoCloseable {
             return;
         }
         if (enabled) {
-            place();
+            sites.place(name);
         } else {
-            withdraw();
+            sites.withdraw(name);
         }
         this.enabled = enabled;
-    }
-
-    private void place() {
-        Map<String, Site> placed = new LinkedHashMap<>();
-        Map<String, BiasSite> replaced = new LinkedHashMap<>();
-        try {
-            sites.forEach(
-                    (path, site) -> {
-                        site.layer().place(name, site.placed());
-                        placed.put(path, site);
-                    });
-            biases.forEach(
-                    (bias, site) -> {
-                        site.layer().replaceBias(site.bias());
-                        replaced.put(bias, site);
-                    });
-        } catch (RuntimeException e) {
-            withdraw(placed, replaced);
-            throw e;
-        }
-    }
-
-    private void withdraw() {
-        withdraw(sites, biases);
-    }
-
-    private void withdraw(Map<String, Site> placed, Map<String, BiasSite> replaced) {
-        placed.values().forEach(site -> site.layer().removeAdapter(name));
-        replaced.values().forEach(site -> site.layer().replaceBias(null));
     }
 
     /**
@@ -462,7 +262,7 @@ public final class InjectedLora implements AutoCloseable {
     public void startDropout(long seed) {
         checkOpen();
         int index = 0;
-        for (Site site : sites.values()) {
+        for (AdapterSites.Site site : sites.layers().values()) {
             // The golden ratio's odd multiples keep the layers' seeds apart.
             long layerSeed = seed + 0x9e3779b97f4a7c15L * ++index;
             site.placed().setDropout(config.dropout(), layerSeed);
@@ -476,7 +276,7 @@ public final class InjectedLora implements AutoCloseable {
      */
     public void stopDropout() {
         checkOpen();
-        sites.values().forEach(site -> site.placed().setDropout(0, 0));
+        sites.layers().values().forEach(site -> site.placed().setDropout(0, 0));
     }
 
     private void checkOpen() {
@@ -490,10 +290,10 @@ public final class InjectedLora implements AutoCloseable {
             return;
         }
         if (enabled) {
-            withdraw();
+            sites.withdraw(name);
             enabled = false;
         }
         closed = true;
-        manager.close();
+        sites.close();
     }
 }

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 /** One adapter in one layer, with what decides how it is applied now. */
 final class LayerAdapter {
 
-    private final LoraLinear.Adapter adapter;
+    private final LoraLayer.Adapter adapter;
     private double factor;
     private @Nullable Dropout dropout;
 
@@ -35,12 +35,12 @@ final class LayerAdapter {
         }
     }
 
-    LayerAdapter(LoraLinear.Adapter adapter, double factor) {
+    LayerAdapter(LoraLayer.Adapter adapter, double factor) {
         this.adapter = adapter;
         this.factor = factor;
     }
 
-    LoraLinear.Adapter adapter() {
+    LoraLayer.Adapter adapter() {
         return adapter;
     }
 
@@ -65,7 +65,7 @@ final class LayerAdapter {
     void addFactors(NDList down, NDList up, NDArray x) {
         down.add(adapter.a());
         up.add(scaled(adapter.b(), adapter.scale() * factor, x));
-        LoraLinear.Residual residual = adapter.residual();
+        LoraLayer.Residual residual = adapter.residual();
         if (residual != null) {
             down.add(residual.a());
             up.add(scaled(residual.c(), factor, x));
@@ -89,7 +89,7 @@ final class LayerAdapter {
             UnaryOperator<NDArray> product) {
         NDArray input = dropout == null ? x : dropout.apply(x);
         NDArray sum = y;
-        LoraLinear.Residual residual = adapter.residual();
+        LoraLayer.Residual residual = adapter.residual();
         if (residual != null) {
             sum = sum.add(low(x, residual.a(), residual.c(), factor));
         }
@@ -131,7 +131,7 @@ final class LayerAdapter {
      */
     NDArray addToWeight(NDArray w, NDArray weight, NDManager owner) {
         NDArray product = product(adapter.b(), adapter.a(), adapter.scale(), owner);
-        LoraLinear.Residual residual = adapter.residual();
+        LoraLayer.Residual residual = adapter.residual();
         NDArray left = residual == null ? null : product(residual.c(), residual.a(), 1, owner);
         NDArray magnitude = adapter.magnitude();
         NDArray change = product;

@@ -45,8 +45,8 @@ public interface LayeredBackbone extends Backbone {
      *
      * @param layer the layer
      * @return an object that equals another one only if both backbones make the same hidden states
-     *     of the same pixels: the same weights, not {@linkplain LoraLinear#weightChanged
-     *     overwritten} meanwhile, of the same precision, {@linkplain LoraLinear#isPlain plain}
+     *     of the same pixels: the same weights, not {@linkplain BiasedLayer#weightChanged
+     *     overwritten} meanwhile, of the same precision, {@linkplain BiasedLayer#isPlain plain}
      *     below the layer
      * @throws IllegalArgumentException if there is no such layer
      */

@@ -5,14 +5,8 @@ import static com.google.common.base.Preconditions.checkArgument;
 import ai.djl.ndarray.types.Shape;
 import com.google.common.collect.ImmutableMap;
 import io.fairlora.ndarray.HostTensor;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -44,23 +38,25 @@ public record LoraAdapter(
      *     added to the layer's output
      * @param magnitude m, of shape (out), with {@link LoraConfig#dora}: the lengths of the rows of
      *     the changed weight
+     * @param kind what the layer does with its weight
      */
     public record Factors(
             HostTensor a,
             HostTensor b,
             double scale,
             @Nullable HostTensor bias,
-            @Nullable HostTensor magnitude) {
+            @Nullable HostTensor magnitude,
+            LayerKind kind) {
 
         /**
-         * The change {@code scale * B A} and nothing else.
+         * The change {@code scale * B A} to a linear layer and nothing else.
          *
          * @param a A, of shape (r, in)
          * @param b B, of shape (out, r)
          * @param scale any finite number
          */
         public Factors(HostTensor a, HostTensor b, double scale) {
-            this(a, b, scale, null, null);
+            this(a, b, scale, null, null, LayerKind.LINEAR);
         }
 
         /** Refuses shapes that do not belong together and a scale that is not finite. */
@@ -79,6 +75,14 @@ public record LoraAdapter(
             checkArgument(Double.isFinite(scale), "scale must be finite, found %s", scale);
             checkVector("the bias of B", bias, shapeB);
             checkVector("the magnitude", magnitude, shapeB);
+            checkArgument(
+                    !kind.isConvolution() || kind.window().size() == shapeA.get(1),
+                    "A is %s for a convolution with the window %s",
+                    shapeA,
+                    kind.window());
+            checkArgument(
+                    bias == null || !kind.isEmbedding(),
+                    "the B of an embedding has no bias, as in PEFT");
         }
 
         private static void checkVector(String what, @Nullable HostTensor vector, Shape shapeB) {
@@ -90,17 +94,27 @@ public record LoraAdapter(
                     shapeB.get(0));
         }
 
-        /** All tensors by the end of their names in PEFT's files, in a fixed order. */
-        Map<String, HostTensor> tensors() {
-            Map<String, HostTensor> tensors = new LinkedHashMap<>();
-            tensors.put("lora_A.weight", a);
-            tensors.put("lora_B.weight", b);
+        /** All tensors as they are here, by the ends of their names, in a fixed order. */
+        Map<String, HostTensor> parameters() {
+            Map<String, HostTensor> parameters = new LinkedHashMap<>();
+            parameters.put(kind.nameOfA(), a);
+            parameters.put(kind.nameOfB(), b);
             if (bias != null) {
-                tensors.put("lora_B.bias", bias);
+                parameters.put(LayerKind.BIAS_OF_B, bias);
             }
             if (magnitude != null) {
-                tensors.put("lora_magnitude_vector", magnitude);
+                parameters.put(LayerKind.MAGNITUDE, magnitude);
             }
+            return parameters;
+        }
+
+        /** All tensors as PEFT's files have them, by the ends of their names there. */
+        Map<String, HostTensor> tensors() {
+            Map<String, HostTensor> tensors = new LinkedHashMap<>();
+            parameters()
+                    .forEach(
+                            (name, tensor) ->
+                                    tensors.put(kind.inFile(name), kind.stored(name, tensor)));
             return tensors;
         }
 
@@ -138,7 +152,36 @@ public record LoraAdapter(
          * @return factors
          */
         public Factors withScale(double newScale) {
-            return new Factors(a, b, newScale, bias, magnitude);
+            return new Factors(a, b, newScale, bias, magnitude, kind);
+        }
+
+        /** Refuses factors that cannot be of the same layer. */
+        void checkSameLayer(String path, Factors other) {
+            checkArgument(
+                    other.inputSize() == inputSize()
+                            && other.outputSize() == outputSize()
+                            && other.kind.equals(kind),
+                    "layer %s is (%s, %s) in one adapter and (%s, %s) in another%s",
+                    path,
+                    outputSize(),
+                    inputSize(),
+                    other.outputSize(),
+                    other.inputSize(),
+                    other.kind.equals(kind) ? "" : ", here " + kind + ", there " + other.kind);
+        }
+
+        /**
+         * The same change with other factors.
+         *
+         * @param newA of shape (r, in), for any r
+         * @param newB of shape (out, r)
+         * @param newScale any finite number
+         * @param newBias of shape (out), or {@code null} for none
+         * @return factors for a layer of the same kind, without a magnitude
+         */
+        Factors with(
+                HostTensor newA, HostTensor newB, double newScale, @Nullable HostTensor newBias) {
+            return new Factors(newA, newB, newScale, newBias, null, kind);
         }
     }
 
@@ -216,12 +259,9 @@ public record LoraAdapter(
         Map<String, HostTensor> parameters = new LinkedHashMap<>();
         layers.forEach(
                 (path, factors) ->
-                        factors.tensors()
+                        factors.parameters()
                                 .forEach(
-                                        (end, tensor) ->
-                                                parameters.put(
-                                                        path + "." + end.replace(".weight", ""),
-                                                        tensor)));
+                                        (end, tensor) -> parameters.put(path + "." + end, tensor)));
         parameters.putAll(biases);
         return parameters;
     }
@@ -305,7 +345,7 @@ public record LoraAdapter(
         requireAdditive("measured without its backbone");
         double sum = 0;
         for (Factors factors : layers.values()) {
-            sum += factors.scale() * factors.scale() * AdapterMath.squaredNorm(factors);
+            sum += factors.scale() * factors.scale() * FactorMath.squaredNorm(factors);
         }
         return Math.sqrt(sum);
     }
@@ -317,7 +357,7 @@ public record LoraAdapter(
      */
     public boolean isFinite() {
         return layers.values().stream()
-                        .flatMap(factors -> factors.tensors().values().stream())
+                        .flatMap(factors -> factors.parameters().values().stream())
                         .allMatch(HostTensor::isFinite)
                 && biases.values().stream().allMatch(HostTensor::isFinite)
                 && savedModules.values().stream().allMatch(HostTensor::isFinite);
@@ -331,7 +371,7 @@ public record LoraAdapter(
     public long byteSize() {
         long elements = 0;
         for (Factors factors : layers.values()) {
-            for (HostTensor tensor : factors.tensors().values()) {
+            for (HostTensor tensor : factors.parameters().values()) {
                 elements += tensor.size();
             }
         }
@@ -352,53 +392,7 @@ public record LoraAdapter(
      * @return 64 hexadecimal digits of SHA-256
      */
     public String digest() {
-        MessageDigest digest = sha256();
-        ByteBuffer eight = ByteBuffer.allocate(Long.BYTES);
-        digest.update(eight.putLong(0, layers.size()).array());
-        // Sorted, because adapters are equal whatever the order of their layers.
-        new TreeMap<>(layers)
-                .forEach(
-                        (path, factors) -> {
-                            update(digest, path);
-                            digest.update(eight.putDouble(0, factors.scale()).array());
-                            factors.a().update(digest);
-                            factors.b().update(digest);
-                            update(digest, "bias of B", factors.bias());
-                            update(digest, "magnitude", factors.magnitude());
-                        });
-        if (config.initialization().changesBase()) {
-            update(digest, config.initialization().name());
-        }
-        new TreeMap<>(biases).forEach((name, tensor) -> update(digest, "bias " + name, tensor));
-        new TreeMap<>(savedModules)
-                .forEach(
-                        (name, tensor) -> {
-                            update(digest, name);
-                            tensor.update(digest);
-                        });
-        return HexFormat.of().formatHex(digest.digest());
-    }
-
-    private static void update(MessageDigest digest, String name, @Nullable HostTensor tensor) {
-        if (tensor != null) {
-            update(digest, name);
-            tensor.update(digest);
-        }
-    }
-
-    private static void update(MessageDigest digest, String text) {
-        byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-        // The length keeps one text's end from being another's beginning.
-        digest.update(ByteBuffer.allocate(Integer.BYTES).putInt(bytes.length).array());
-        digest.update(bytes);
-    }
-
-    private static MessageDigest sha256() {
-        try {
-            return MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new AssertionError("every Java platform has SHA-256", e);
-        }
+        return AdapterDigest.of(this);
     }
 
     @Override

@@ -38,6 +38,7 @@ public final class LoraConfig {
     private final boolean loraBias;
     private final boolean fanInFanOut;
     private final Initialization initialization;
+    private final @Nullable RandomizedSvd pissaSvd;
     private final ModuleSelection selection;
     private final ImmutableSortedMap<String, String> otherFields;
 
@@ -53,6 +54,7 @@ public final class LoraConfig {
         loraBias = builder.loraBias;
         fanInFanOut = builder.fanInFanOut;
         initialization = builder.initialization;
+        pissaSvd = builder.pissaSvd;
         selection =
                 new ModuleSelection(
                         builder.targetModules,
@@ -93,6 +95,7 @@ public final class LoraConfig {
         builder.loraBias = loraBias;
         builder.fanInFanOut = fanInFanOut;
         builder.initialization = initialization;
+        builder.pissaSvd = pissaSvd;
         builder.targetModules = selection.names();
         builder.targetRegex = selection.regex();
         builder.allLinear = selection.allLinear();
@@ -205,6 +208,30 @@ public final class LoraConfig {
      */
     public Initialization initialization() {
         return initialization;
+    }
+
+    /**
+     * How the principal part of {@link Initialization#PISSA} is estimated: PEFT's {@code
+     * pissa_niter_N}.
+     *
+     * @return the way, if the part is not computed exactly
+     */
+    public Optional<RandomizedSvd> pissaSvd() {
+        return Optional.ofNullable(pissaSvd);
+    }
+
+    /** The initialisation and, if it estimates something, how. */
+    String initializationText() {
+        return pissaSvd == null ? initialization.toString() : initialization + " by " + pissaSvd;
+    }
+
+    /** Whether factors of two configurations are relative to the same base weights. */
+    boolean hasBaseOf(LoraConfig other) {
+        boolean changed = initialization.changesBase();
+        return changed == other.initialization.changesBase()
+                && (!changed
+                        || (initialization == other.initialization
+                                && pissaSvd().equals(other.pissaSvd())));
     }
 
     /**
@@ -322,7 +349,7 @@ public final class LoraConfig {
      * @throws IllegalArgumentException if a regular expression takes too long to tell
      */
     public int rankOf(String path) {
-        return first(rankPattern, path).orElse(rank);
+        return LayerPatterns.first(rankPattern, path).orElse(rank);
     }
 
     /**
@@ -333,7 +360,7 @@ public final class LoraConfig {
      * @throws IllegalArgumentException if a regular expression takes too long to tell
      */
     public double alphaOf(String path) {
-        return first(alphaPattern, path).orElse(alpha);
+        return LayerPatterns.first(alphaPattern, path).orElse(alpha);
     }
 
     /**
@@ -347,28 +374,11 @@ public final class LoraConfig {
         return scaling(rankOf(path), alphaOf(path));
     }
 
-    private static <V> Optional<V> first(Map<String, V> values, String path) {
-        return values.entrySet().stream()
-                .filter(entry -> isMatch(entry.getKey(), path))
-                .map(Map.Entry::getValue)
-                .findFirst();
-    }
-
-    /** PEFT's rule for the keys of rank_pattern and alpha_pattern. */
-    static boolean isMatch(String pattern, String path) {
-        return Pattern.compile("(.*\\.)?(" + pattern + ")$")
-                .matcher(new BoundedText(path))
-                .lookingAt();
-    }
-
     /** A key of one of the patterns that none of the paths match, if there is one. */
     Optional<String> unusedPattern(Iterable<String> paths) {
         List<String> patterns = new ArrayList<>(rankPattern.keySet());
         patterns.addAll(alphaPattern.keySet());
-        for (String path : paths) {
-            patterns.removeIf(pattern -> isMatch(pattern, path));
-        }
-        return patterns.stream().findFirst();
+        return LayerPatterns.unused(patterns, paths);
     }
 
     /**
@@ -380,6 +390,11 @@ public final class LoraConfig {
      */
     public boolean matches(String path) {
         return selection.matches(path);
+    }
+
+    /** Whether a layer of a kind gets an adapter. */
+    boolean matches(String path, LayerKind kind) {
+        return (kind.isLinear() || !allLinear()) && matches(path);
     }
 
     private List<Object> values() {
@@ -397,6 +412,7 @@ public final class LoraConfig {
                 loraBias,
                 fanInFanOut,
                 initialization,
+                pissaSvd(),
                 selection,
                 otherFields);
     }
@@ -430,6 +446,7 @@ public final class LoraConfig {
                 text,
                 "initialization",
                 initialization == Initialization.KAIMING_UNIFORM ? "" : initialization);
+        append(text, "pissaSvd", pissaSvd == null ? "" : pissaSvd);
         return text.append(", modulesToSave=").append(modulesToSave()).append("}").toString();
     }
 
@@ -461,6 +478,7 @@ public final class LoraConfig {
         private boolean loraBias;
         private boolean fanInFanOut;
         private Initialization initialization = Initialization.KAIMING_UNIFORM;
+        private @Nullable RandomizedSvd pissaSvd;
         private ImmutableList<String> targetModules = ImmutableList.of("query", "value");
         private @Nullable String targetRegex;
         private boolean allLinear;
@@ -618,12 +636,28 @@ public final class LoraConfig {
         /**
          * Chooses what fresh factors hold; {@link Initialization#KAIMING_UNIFORM} if not called.
          *
-         * @param initialization which
+         * @param initialization which; {@link Initialization#PISSA} is computed exactly
          * @return this
          */
         @CanIgnoreReturnValue
         public Builder initialization(Initialization initialization) {
             this.initialization = initialization;
+            pissaSvd = null;
+            return this;
+        }
+
+        /**
+         * Chooses {@link Initialization#PISSA} with an estimate of the principal part: PEFT's
+         * {@code pissa_niter_N}. Files tell the seed in a place of their own; PEFT draws other
+         * numbers when it loads one, so give it what {@link AdapterMath#standalone} makes.
+         *
+         * @param svd how it is estimated
+         * @return this
+         */
+        @CanIgnoreReturnValue
+        public Builder pissa(RandomizedSvd svd) {
+            initialization = Initialization.PISSA;
+            pissaSvd = svd;
             return this;
         }
 

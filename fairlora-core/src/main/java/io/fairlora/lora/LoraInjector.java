@@ -11,7 +11,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
 
-/** Puts adapters into the linear layers of a backbone. */
+/** Puts adapters into the layers of a backbone. */
 public final class LoraInjector {
 
     private static final int NAMED_IN_MESSAGE = 5;
@@ -34,16 +34,21 @@ public final class LoraInjector {
      */
     public static InjectedLora inject(
             Backbone backbone, LoraConfig config, String name, long seed) {
-        Map<String, LoraLinear> chosen = choose(backbone, config);
+        Map<String, LoraLayer> chosen = choose(backbone, config);
         Map<String, BiasedLayer> biased = AdapterBiases.chosen(backbone, chosen, config);
         Map<String, Parameter> biases = new LinkedHashMap<>();
         biased.forEach((bias, layer) -> biases.put(bias, AdapterBiases.frozen(layer)));
         LoraAdapter adapter = InitialFactors.of(chosen, biases, config, new SplittableRandom(seed));
-        Map<String, LoraAdapter.Factors> principals =
-                config.initialization().changesBase() ? adapter.layers() : Map.of();
         InjectedLora injected =
                 InjectedLora.load(
-                        backbone, chosen, biased, principals, adapter, checkName(name), 1, true);
+                        backbone,
+                        chosen,
+                        biased,
+                        PrincipalFactors.ofFresh(adapter),
+                        adapter,
+                        checkName(name),
+                        1,
+                        true);
         return enabled(injected);
     }
 
@@ -81,12 +86,12 @@ public final class LoraInjector {
     static InjectedLora load(
             Backbone backbone, LoraAdapter adapter, String name, double factor, boolean trainable) {
         checkName(name);
-        Map<String, LoraLinear> layers = layersOf(backbone, adapter);
+        Map<String, LoraLayer> layers = layersOf(backbone, adapter);
         return InjectedLora.load(
                 backbone,
                 layers,
                 AdapterBiases.chosen(backbone, layers, adapter.config()),
-                InitialFactors.principals(layers, adapter),
+                PrincipalFactors.of(layers, adapter),
                 adapter,
                 name,
                 factor,
@@ -94,19 +99,19 @@ public final class LoraInjector {
     }
 
     /** The layers that an adapter names, in its order, once it has been found to fit them. */
-    static Map<String, LoraLinear> layersOf(Backbone backbone, LoraAdapter adapter) {
-        Map<String, LoraLinear> linears = backbone.linears();
-        Map<String, LoraLinear> layers = new LinkedHashMap<>();
+    static Map<String, LoraLayer> layersOf(Backbone backbone, LoraAdapter adapter) {
+        Map<String, LoraLayer> all = backbone.loraLayers();
+        Map<String, LoraLayer> layers = new LinkedHashMap<>();
         adapter.layers()
                 .forEach(
                         (path, factors) -> {
-                            LoraLinear layer = linears.get(path);
+                            LoraLayer layer = all.get(path);
                             checkArgument(
                                     layer != null,
-                                    "the backbone has no linear layer %s of the adapter, nearest"
+                                    "the backbone has no adaptable layer %s of the adapter, nearest"
                                             + " are %s",
                                     path,
-                                    nearest(linears.keySet(), path));
+                                    nearest(all.keySet(), path));
                             checkFits(path, factors, layer);
                             layers.put(path, layer);
                         });
@@ -114,7 +119,13 @@ public final class LoraInjector {
         return layers;
     }
 
-    private static void checkFits(String path, LoraAdapter.Factors factors, LoraLinear layer) {
+    private static void checkFits(String path, LoraAdapter.Factors factors, LoraLayer layer) {
+        checkArgument(
+                factors.kind().equals(layer.kind()),
+                "layer %s of the adapter is %s, expected %s",
+                path,
+                factors.kind(),
+                layer.kind());
         checkArgument(
                 factors.inputSize() == layer.inputSize()
                         && factors.outputSize() == layer.outputSize(),
@@ -125,34 +136,33 @@ public final class LoraInjector {
                 layer.inputSize(),
                 layer.outputSize());
         checkArgument(
-                factors.tensors().values().stream().allMatch(HostTensor::isFinite),
+                factors.parameters().values().stream().allMatch(HostTensor::isFinite),
                 "layer %s of the adapter has elements that are not finite",
                 path);
     }
 
     /** The layers that a configuration chooses; at least one, and one for each of its names. */
-    static Map<String, LoraLinear> choose(Backbone backbone, LoraConfig config) {
-        Map<String, LoraLinear> linears = backbone.linears();
+    static Map<String, LoraLayer> choose(Backbone backbone, LoraConfig config) {
+        Map<String, LoraLayer> all = backbone.loraLayers();
         for (String target : config.targetModules()) {
             checkArgument(
-                    linears.keySet().stream()
-                            .anyMatch(path -> ModuleSelection.isNamed(path, target)),
-                    "target module '%s' matches no linear layer of the backbone, nearest are %s",
+                    all.keySet().stream().anyMatch(path -> ModuleSelection.isNamed(path, target)),
+                    "target module '%s' matches no adaptable layer of the backbone, nearest are %s",
                     target,
-                    nearest(linears.keySet(), target));
+                    nearest(all.keySet(), target));
         }
-        Map<String, LoraLinear> chosen = new LinkedHashMap<>();
-        linears.forEach(
+        Map<String, LoraLayer> chosen = new LinkedHashMap<>();
+        all.forEach(
                 (path, layer) -> {
-                    if (config.matches(path)) {
+                    if (config.matches(path, layer.kind())) {
                         chosen.put(path, layer);
                     }
                 });
         checkArgument(
                 !chosen.isEmpty(),
-                "%s chooses no linear layer of the backbone, nearest are %s",
+                "%s chooses no adaptable layer of the backbone, nearest are %s",
                 config,
-                nearest(linears.keySet(), wanted(config)));
+                nearest(all.keySet(), wanted(config)));
         Optional<String> unused = config.unusedPattern(chosen.keySet());
         checkArgument(
                 unused.isEmpty(),

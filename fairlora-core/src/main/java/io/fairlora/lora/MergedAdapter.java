@@ -24,7 +24,7 @@ public final class MergedAdapter {
     private final NDManager manager;
     private final LoraAdapter adapter;
     private final Map<String, Factors> principals;
-    private final Map<String, LoraLinear> layers;
+    private final Map<String, LoraLayer> layers;
     private final Map<String, HostTensor> gains = new LinkedHashMap<>();
     private final Map<String, BiasedLayer> biased;
     private final Map<String, HostTensor> biasesBefore = new LinkedHashMap<>();
@@ -34,7 +34,7 @@ public final class MergedAdapter {
         manager = backbone.manager();
         this.adapter = adapter;
         layers = LoraInjector.layersOf(backbone, adapter);
-        principals = InitialFactors.principals(layers, adapter);
+        principals = PrincipalFactors.of(layers, adapter);
         biased = AdapterBiases.chosen(backbone, layers, adapter.config());
         biased.keySet().retainAll(adapter.biases().keySet());
         layers.forEach(
@@ -56,16 +56,15 @@ public final class MergedAdapter {
         merged.biased.forEach((name, layer) -> merged.changeBias(name, layer, sign, false));
         merged.layers.forEach((path, layer) -> merged.change(path, layer, sign, true));
         merged.biased.forEach((name, layer) -> merged.changeBias(name, layer, sign, true));
-        merged.layers.values().forEach(LoraLinear::weightChanged);
+        merged.changed();
         return merged;
     }
 
-    private void change(String path, LoraLinear layer, int sign, boolean write) {
+    private void change(String path, LoraLayer layer, int sign, boolean write) {
         NDArray weight = layer.weight().getArray();
         inScratch(
                 scratch -> {
-                    NDArray changed = weight.duplicate();
-                    changed.attach(scratch);
+                    NDArray changed = matrix(layer, scratch);
                     changed.addi(delta(path, weight.getDataType(), sign, scratch));
                     HostTensor magnitude = adapter.layer(path).magnitude();
                     if (magnitude != null) {
@@ -76,9 +75,17 @@ public final class MergedAdapter {
                     }
                     checkFinite(changed, "weights", path);
                     if (write) {
-                        weight.set(new NDIndex(":"), changed);
+                        weight.set(
+                                new NDIndex(":"), layer.kind().weight(changed, weight.getShape()));
                     }
                 });
+    }
+
+    /** A copy of the layer's W. */
+    private static NDArray matrix(LoraLayer layer, NDManager scratch) {
+        NDArray copy = layer.weight().getArray().duplicate();
+        copy.attach(scratch);
+        return layer.kind().matrix(copy, scratch);
     }
 
     /** The sum of products that is added to a weight, times a sign. */
@@ -149,21 +156,25 @@ public final class MergedAdapter {
                         restore(AdapterBiases.frozen(layer), before);
                     }
                 });
-        layers.values().forEach(LoraLinear::weightChanged);
+        changed();
     }
 
-    private void undo(String path, LoraLinear layer) {
+    private void changed() {
+        layers.values().forEach(LoraLayer::weightChanged);
+        biased.values().forEach(BiasedLayer::weightChanged);
+    }
+
+    private void undo(String path, LoraLayer layer) {
         NDArray weight = layer.weight().getArray();
         inScratch(
                 scratch -> {
                     HostTensor gain = gains.get(path);
-                    NDArray before = weight.duplicate();
-                    before.attach(scratch);
+                    NDArray before = matrix(layer, scratch);
                     if (gain != null) {
                         before.divi(create(gain, weight.getDataType(), scratch).reshape(-1, 1));
                     }
                     before.subi(delta(path, weight.getDataType(), 1, scratch));
-                    weight.set(new NDIndex(":"), before);
+                    weight.set(new NDIndex(":"), layer.kind().weight(before, weight.getShape()));
                 });
     }
 

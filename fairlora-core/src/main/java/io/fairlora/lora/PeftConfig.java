@@ -20,6 +20,7 @@ import java.nio.file.Path;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.TreeSet;
 
@@ -56,6 +57,9 @@ final class PeftConfig {
                     .put("eva", Initialization.EVA)
                     .buildOrThrow();
 
+    /** What stands before the number of iterations, for PISSA by a randomised decomposition. */
+    static final String RANDOMIZED_PISSA = "pissa_niter_";
+
     static final ImmutableBiMap<String, TrainedBias> BIASES =
             ImmutableBiMap.of(
                     "none", TrainedBias.NONE,
@@ -64,7 +68,12 @@ final class PeftConfig {
 
     private PeftConfig() {}
 
-    static LoraConfig read(Path file) throws IOException {
+    /**
+     * Reads a configuration.
+     *
+     * @param pissaSeed the seed of a randomised decomposition, which this file has no field for
+     */
+    static LoraConfig read(Path file, Optional<String> pissaSeed) throws IOException {
         JsonNode root;
         try {
             root = JSON.readTree(Files.readAllBytes(file));
@@ -74,7 +83,7 @@ final class PeftConfig {
         if (!(root instanceof ObjectNode fields)) {
             throw new PeftFormatException(file, "is not a JSON object");
         }
-        return new PeftConfigReader(file, fields).read();
+        return new PeftConfigReader(file, fields, pissaSeed).read();
     }
 
     /**
@@ -100,7 +109,7 @@ final class PeftConfig {
         fields.put("bias", nodes.textNode(nameOf(BIASES, config.bias())));
         fields.put("fan_in_fan_out", nodes.booleanNode(config.fanInFanOut()));
         fields.put("inference_mode", nodes.booleanNode(true));
-        fields.put("init_lora_weights", initialization(config.initialization()));
+        fields.put("init_lora_weights", initialization(config));
         fields.put("layers_pattern", listOrNull(config.layersPattern()));
         fields.put("layers_to_transform", nodes.nullNode());
         if (!config.layersToTransform().isEmpty()) {
@@ -150,7 +159,8 @@ final class PeftConfig {
         if (wanted.entrySet().stream()
                 .allMatch(
                         entry ->
-                                valueFor(entry.getKey(), sorted, otherwise)
+                                LayerPatterns.first(sorted, entry.getKey())
+                                        .orElse(otherwise)
                                         .equals(entry.getValue()))) {
             return sorted;
         }
@@ -164,22 +174,18 @@ final class PeftConfig {
         return single;
     }
 
-    private static <V> V valueFor(String path, Map<String, V> values, V otherwise) {
-        return values.entrySet().stream()
-                .filter(entry -> LoraConfig.isMatch(entry.getKey(), path))
-                .map(Map.Entry::getValue)
-                .findFirst()
-                .orElse(otherwise);
-    }
-
     private static ObjectNode numbers(Map<String, ? extends Number> values) {
         ObjectNode object = JsonNodeFactory.instance.objectNode();
         values.forEach((pattern, value) -> object.set(pattern, number(value.doubleValue())));
         return object;
     }
 
-    private static JsonNode initialization(Initialization initialization) {
-        String name = nameOf(INITIALIZATIONS, initialization);
+    private static JsonNode initialization(LoraConfig config) {
+        if (config.pissaSvd().isPresent()) {
+            return JsonNodeFactory.instance.textNode(
+                    RANDOMIZED_PISSA + config.pissaSvd().get().iterations());
+        }
+        String name = nameOf(INITIALIZATIONS, config.initialization());
         return switch (name) {
             case "true" -> JsonNodeFactory.instance.booleanNode(true);
             case "false" -> JsonNodeFactory.instance.booleanNode(false);

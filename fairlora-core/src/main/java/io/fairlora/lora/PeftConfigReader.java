@@ -4,12 +4,14 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.google.common.collect.ImmutableSet;
 import com.google.common.primitives.Ints;
+import com.google.common.primitives.Longs;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Predicate;
@@ -63,10 +65,12 @@ final class PeftConfigReader {
 
     private final Path file;
     private final ObjectNode fields;
+    private final Optional<String> pissaSeed;
 
-    PeftConfigReader(Path file, ObjectNode fields) {
+    PeftConfigReader(Path file, ObjectNode fields, Optional<String> pissaSeed) {
         this.file = file;
         this.fields = fields;
+        this.pissaSeed = pissaSeed;
     }
 
     LoraConfig read() throws PeftFormatException {
@@ -89,8 +93,7 @@ final class PeftConfigReader {
             builder.loraBias(bool("lora_bias"));
             builder.fanInFanOut(bool("fan_in_fan_out"));
             builder.bias(named("bias", "none", PeftConfig.BIASES));
-            checkInitialization();
-            builder.initialization(named("init_lora_weights", "true", PeftConfig.INITIALIZATIONS));
+            readInitialization(builder);
             readTargets(builder);
             readExclusions(builder);
             builder.layersToTransform(Ints.toArray(layers()));
@@ -117,9 +120,10 @@ final class PeftConfigReader {
     }
 
     /** Refuses what changes the base weights in a way that cannot be repeated from a file. */
-    private void checkInitialization() throws PeftFormatException {
+    private void readInitialization(LoraConfig.Builder builder) throws PeftFormatException {
         String name = fields.path("init_lora_weights").asText();
-        if (name.startsWith("pissa_niter_") || name.equals("corda") || name.equals("loftq")) {
+        boolean randomized = name.startsWith(PeftConfig.RANDOMIZED_PISSA);
+        if ((randomized && pissaSeed.isEmpty()) || name.equals("corda") || name.equals("loftq")) {
             throw new PeftFormatException(
                     file,
                     "init_lora_weights is \""
@@ -127,6 +131,17 @@ final class PeftConfigReader {
                             + "\", which changes the base weights in a way that the file does"
                             + " not tell; save it from PEFT with"
                             + " path_initial_model_for_weight_conversion");
+        }
+        if (randomized) {
+            String number = name.substring(PeftConfig.RANDOMIZED_PISSA.length());
+            Integer iterations = Ints.tryParse(number);
+            Long seed = Longs.tryParse(pissaSeed.get());
+            if (iterations == null || seed == null) {
+                throw wrong("init_lora_weights", "pissa_niter_N, and a whole number as its seed");
+            }
+            builder.pissa(new RandomizedSvd(iterations, seed));
+        } else {
+            builder.initialization(named("init_lora_weights", "true", PeftConfig.INITIALIZATIONS));
         }
     }
 

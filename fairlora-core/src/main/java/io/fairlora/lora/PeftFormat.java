@@ -35,20 +35,19 @@ public final class PeftFormat {
     /** The name of the model card's file. */
     public static final String CARD_FILE = "README.md";
 
-    private static final String PREFIX = "base_model.model.";
-    private static final String A = ".lora_A.weight";
-    private static final String B = ".lora_B.weight";
-    private static final String B_BIAS = ".lora_B.bias";
-    private static final String MAGNITUDE = ".lora_magnitude_vector";
+    /** What stands before every name in a file. */
+    static final String PREFIX = "base_model.model.";
 
     /** What PEFT puts into the name of an adapted layer's own parameters. */
-    private static final String BASE_LAYER = ".base_layer";
+    static final String BASE_LAYER = ".base_layer";
 
-    private static final String BIAS = ".bias";
-    private static final String PROVENANCE = "fairlora.";
+    static final String BIAS = ".bias";
 
-    /** Far beyond any model's, and short enough for a regular expression's recursion. */
-    private static final int MAX_NAME = 1000;
+    /** What stands before the names of provenance among the metadata. */
+    static final String PROVENANCE = "fairlora.";
+
+    /** The name among the metadata of the seed of a randomised PISSA. */
+    private static final String PISSA_SEED = "pissa_seed";
 
     private PeftFormat() {}
 
@@ -107,6 +106,9 @@ public final class PeftFormat {
         written.savedModules().forEach((name, tensor) -> tensors.put(PREFIX + name, tensor));
         Map<String, String> metadata = new LinkedHashMap<>();
         metadata.put("format", "pt");
+        written.config()
+                .pissaSvd()
+                .ifPresent(svd -> metadata.put(PISSA_SEED, Long.toString(svd.seed())));
         written.provenance().forEach((key, value) -> metadata.put(PROVENANCE + key, value));
         byte[] json = PeftConfig.write(written.config(), ranks, card.baseModel());
         byte[] readme = card.render(written, dtype).getBytes(StandardCharsets.UTF_8);
@@ -163,12 +165,11 @@ public final class PeftFormat {
                 scale);
         double ratio = factors.scale() / scale;
         HostTensor bias = factors.bias();
-        return new Factors(
+        return factors.with(
                 factors.a(),
                 times(factors.b(), ratio),
                 scale,
-                bias == null ? null : times(bias, ratio),
-                null);
+                bias == null ? null : times(bias, ratio));
     }
 
     private static HostTensor times(HostTensor tensor, double ratio) {
@@ -212,10 +213,12 @@ public final class PeftFormat {
      * @throws IOException if a file is missing or cannot be read
      */
     public static LoraAdapter read(Path directory) throws IOException {
-        LoraConfig config = PeftConfig.read(existing(directory.resolve(CONFIG_FILE)));
+        Path settings = existing(directory.resolve(CONFIG_FILE));
         Path file = existing(directory.resolve(MODEL_FILE));
         try (SafetensorsFile tensors = SafetensorsFile.open(file)) {
-            return new Reader(file, tensors, config).read();
+            Optional<String> seed = Optional.ofNullable(tensors.metadata().get(PISSA_SEED));
+            LoraConfig config = PeftConfig.read(settings, seed);
+            return new PeftReader(file, tensors, config).read();
         } catch (IllegalArgumentException e) {
             throw new PeftFormatException(file, String.valueOf(e.getMessage()));
         }
@@ -272,149 +275,5 @@ public final class PeftFormat {
                     file.toString(), null, "there is no such file; expected a PEFT directory");
         }
         return file;
-    }
-
-    /** One pass over the tensors. */
-    private static final class Reader {
-
-        private final Path file;
-        private final SafetensorsFile tensors;
-        private final LoraConfig config;
-        private final Map<String, String> keys = new LinkedHashMap<>();
-
-        Reader(Path file, SafetensorsFile tensors, LoraConfig config) throws PeftFormatException {
-            this.file = file;
-            this.tensors = tensors;
-            this.config = config;
-            for (String key : tensors.names()) {
-                if (key.length() > MAX_NAME) {
-                    throw new PeftFormatException(
-                            file, "holds a tensor with a name of " + key.length() + " characters");
-                }
-                String name = key.startsWith(PREFIX) ? key.substring(PREFIX.length()) : key;
-                if (keys.put(name, key) != null) {
-                    throw new PeftFormatException(
-                            file, "holds " + name + " both with and without " + PREFIX);
-                }
-            }
-        }
-
-        LoraAdapter read() throws IOException {
-            Map<String, Factors> layers = new LinkedHashMap<>();
-            Map<String, HostTensor> biases = new LinkedHashMap<>();
-            Map<String, HostTensor> saved = new LinkedHashMap<>();
-            for (String name : keys.keySet()) {
-                Optional<String> bias = bias(name);
-                if (name.endsWith(A)) {
-                    String path = name.substring(0, name.length() - A.length());
-                    layers.put(path, factors(path));
-                } else if (name.endsWith(B)) {
-                    tensor(name.substring(0, name.length() - B.length()) + A);
-                } else if (name.endsWith(B_BIAS) && config.loraBias()) {
-                    tensor(name.substring(0, name.length() - B_BIAS.length()) + A);
-                } else if (name.endsWith(MAGNITUDE) && config.dora()) {
-                    tensor(name.substring(0, name.length() - MAGNITUDE.length()) + A);
-                } else if (isSaved(name)) {
-                    saved.put(name, tensor(name));
-                } else if (bias.isPresent()) {
-                    biases.put(bias.get(), tensor(name));
-                } else {
-                    throw new PeftFormatException(file, "holds the unexpected tensor " + name);
-                }
-            }
-            if (layers.isEmpty()) {
-                throw new PeftFormatException(file, "holds no lora_A and lora_B of any layer");
-            }
-            for (String module : config.modulesToSave()) {
-                if (saved.keySet().stream().noneMatch(n -> ModuleSelection.isInModule(n, module))) {
-                    throw new PeftFormatException(
-                            file, "lacks the tensors of " + module + ", listed in modules_to_save");
-                }
-            }
-            Optional<String> unused = config.unusedPattern(layers.keySet());
-            if (unused.isPresent()) {
-                throw new PeftFormatException(
-                        file,
-                        "has no layer that matches "
-                                + unused.get()
-                                + " of rank_pattern or alpha_pattern");
-            }
-            return new LoraAdapter(config, layers, biases, saved, provenance());
-        }
-
-        /** The name of a trained bias without what PEFT puts into it, if it is one. */
-        private Optional<String> bias(String name) {
-            if (config.bias() == TrainedBias.NONE || !name.endsWith(BIAS)) {
-                return Optional.empty();
-            }
-            String path = name.substring(0, name.length() - BIAS.length());
-            boolean adapted = path.endsWith(BASE_LAYER);
-            if (adapted) {
-                path = path.substring(0, path.length() - BASE_LAYER.length());
-            }
-            return adapted == config.matches(path) ? Optional.of(path + BIAS) : Optional.empty();
-        }
-
-        private boolean isSaved(String name) {
-            return config.modulesToSave().stream()
-                    .anyMatch(module -> ModuleSelection.isInModule(name, module));
-        }
-
-        private Factors factors(String path) throws IOException {
-            if (!config.matches(path)) {
-                throw new PeftFormatException(
-                        file, "holds the layer " + path + ", which target_modules does not choose");
-            }
-            HostTensor a = tensor(path + A);
-            HostTensor b = tensor(path + B);
-            Factors factors;
-            try {
-                factors =
-                        new Factors(
-                                a,
-                                b,
-                                config.scalingOf(path),
-                                config.loraBias() ? tensor(path + B_BIAS) : null,
-                                config.dora() ? tensor(path + MAGNITUDE) : null);
-            } catch (IllegalArgumentException e) {
-                throw new PeftFormatException(file, "layer " + path + ": " + e.getMessage());
-            }
-            if (factors.rank() != config.rankOf(path)) {
-                throw new PeftFormatException(
-                        file,
-                        "layer "
-                                + path
-                                + " has rank "
-                                + factors.rank()
-                                + ", expected "
-                                + config.rankOf(path));
-            }
-            return factors;
-        }
-
-        private HostTensor tensor(String name) throws IOException {
-            String key = keys.get(name);
-            if (key == null) {
-                throw new PeftFormatException(file, "lacks the tensor " + name);
-            }
-            HostTensor tensor = tensors.read(key);
-            if (!tensor.isFinite()) {
-                throw new PeftFormatException(
-                        file, "tensor " + name + " has elements that are not finite");
-            }
-            return tensor;
-        }
-
-        private Map<String, String> provenance() {
-            Map<String, String> provenance = new LinkedHashMap<>();
-            tensors.metadata()
-                    .forEach(
-                            (key, value) -> {
-                                if (key.startsWith(PROVENANCE)) {
-                                    provenance.put(key.substring(PROVENANCE.length()), value);
-                                }
-                            });
-            return provenance;
-        }
     }
 }

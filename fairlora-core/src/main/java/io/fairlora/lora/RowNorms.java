@@ -42,14 +42,14 @@ final class RowNorms {
     }
 
     /** The lengths for one adapter in a layer. */
-    static NDArray of(NDArray weight, LoraLinear.Adapter adapter) {
+    static NDArray of(NDArray weight, LoraLayer.Adapter adapter) {
         return GradientMode.OFF.get(
                 () ->
                         Scope.keep(
                                 () -> {
                                     NDArray a = adapter.a();
                                     NDArray c = adapter.b().mul(adapter.scale());
-                                    LoraLinear.Residual residual = adapter.residual();
+                                    LoraLayer.Residual residual = adapter.residual();
                                     if (residual != null) {
                                         a = NDArrays.concat(new NDList(a, residual.a()), 0);
                                         c = NDArrays.concat(new NDList(c, residual.c()), 1);

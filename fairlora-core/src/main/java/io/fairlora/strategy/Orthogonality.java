@@ -7,7 +7,7 @@ import ai.djl.ndarray.NDManager;
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.fairlora.lora.InjectedLora;
 import io.fairlora.lora.LoraAdapter;
-import io.fairlora.lora.LoraLinear;
+import io.fairlora.lora.LoraLayer;
 import io.fairlora.ndarray.Scalars;
 import io.fairlora.training.AdapterPenalty;
 import java.util.Map;
@@ -93,9 +93,9 @@ public record Orthogonality(Space space, boolean normalized, double lambda, int 
      */
     public AdapterPenalty penalty(LoraAdapter sensitive) {
         return adapter -> {
-            Map<String, LoraLinear.Adapter> layers = adapter.factors();
+            Map<String, LoraLayer.Adapter> layers = adapter.factors();
             NDArray total = null;
-            for (Map.Entry<String, LoraLinear.Adapter> layer : layers.entrySet()) {
+            for (Map.Entry<String, LoraLayer.Adapter> layer : layers.entrySet()) {
                 NDArray overlap = overlap(layer.getValue(), sensitive.layer(layer.getKey()));
                 total = total == null ? overlap : total.add(overlap);
             }
@@ -117,12 +117,12 @@ public record Orthogonality(Space space, boolean normalized, double lambda, int 
      * @throws IllegalArgumentException if one of the adapters lacks the layer
      */
     public NDArray overlap(InjectedLora adapter, String path, LoraAdapter sensitive) {
-        LoraLinear.Adapter factors = adapter.factors().get(path);
+        LoraLayer.Adapter factors = adapter.factors().get(path);
         checkArgument(factors != null, "the adapter has no layer %s", path);
         return overlap(factors, sensitive.layer(path));
     }
 
-    private NDArray overlap(LoraLinear.Adapter own, LoraAdapter.Factors sensitive) {
+    private NDArray overlap(LoraLayer.Adapter own, LoraAdapter.Factors sensitive) {
         NDManager owner = own.a().getManager();
         NDArray a = own.a();
         NDArray b = own.b();

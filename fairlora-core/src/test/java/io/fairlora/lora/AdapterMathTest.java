@@ -225,7 +225,7 @@ class AdapterMathTest {
 
     private Map<String, HostTensor> weights() {
         Map<String, HostTensor> weights = new LinkedHashMap<>();
-        backbone.linears()
+        backbone.loraLayers()
                 .forEach((path, l) -> weights.put(path, HostTensor.copyOf(l.weight().getArray())));
         return weights;
     }

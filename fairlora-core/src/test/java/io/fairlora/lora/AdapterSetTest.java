@@ -121,7 +121,10 @@ class AdapterSetTest {
             adapters.setScale(name, name.startsWith("dora") ? 0.75 : -1.5);
         }
         for (Precision precision : Precision.values()) {
-            adapters.backbone().linears().values().forEach(l -> l.setPrecision(precision));
+            adapters.backbone()
+                    .loraLayers()
+                    .values()
+                    .forEach(layer -> ((LoraLinear) layer).setPrecision(precision));
             HostTensor mixed = HostTensor.copyOf(adapters.features(x, names));
             for (int i = 0; i < names.size(); i++) {
                 adapters.activate(names.get(i));
@@ -200,7 +203,7 @@ class AdapterSetTest {
         adapters.activate();
         adapters.remove("first");
         assertThat(adapters.names()).containsExactly("second", "third");
-        assertThat(network.linears().values()).allMatch(layer -> layer.names().isEmpty());
+        assertThat(network.loraLayers().values()).allMatch(layer -> layer.names().isEmpty());
     }
 
     @Test

@@ -71,7 +71,8 @@ class FusedProjectionTest {
                 RandomAdapters.tensor(random, OUT, rank),
                 scale,
                 bias ? RandomAdapters.tensor(random, 1, OUT).reshape(new Shape(OUT)) : null,
-                null);
+                null,
+                LayerKind.LINEAR);
     }
 
     private static LoraAdapter adapter(boolean bias, Map<String, Factors> layers) {
@@ -85,7 +86,7 @@ class FusedProjectionTest {
             HostTensor bias = factors.bias();
             fork.addAdapter(
                     "one",
-                    new LoraLinear.Adapter(
+                    new LoraLayer.Adapter(
                             factors.a().toNDArray(scope),
                             factors.b().toNDArray(scope),
                             factors.scale(),

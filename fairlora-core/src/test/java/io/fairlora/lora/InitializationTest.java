@@ -130,7 +130,7 @@ class InitializationTest {
                         .toNDArray(scope)
                         .matMul(factors.a().toNDArray(scope))
                         .mul(factors.scale());
-        NDArray weight = backbone.linears().get(QUERY).weight().getArray();
+        NDArray weight = backbone.loraLayers().get(QUERY).weight().getArray();
         assertThat(LoraInjectorTest.distance(HostTensor.copyOf(product), HostTensor.copyOf(weight)))
                 .isLessThan(1e-5);
         double before = Double.POSITIVE_INFINITY;
@@ -153,7 +153,7 @@ class InitializationTest {
                                 + " rank of at most 12, found 13");
         assertThatThrownBy(() -> fresh(config(Initialization.EVA, 2), 1))
                 .hasMessageContaining("EVA comes from a data set");
-        assertThat(backbone.linears().get(QUERY).names()).isEmpty();
+        assertThat(backbone.loraLayers().get(QUERY).names()).isEmpty();
     }
 
     /** What is no sum of products says so instead of computing something else. */

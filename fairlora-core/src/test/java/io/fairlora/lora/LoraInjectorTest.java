@@ -67,7 +67,7 @@ class LoraInjectorTest {
             assertThat(lora.factors().get(QUERY).b().getShape()).isEqualTo(new Shape(12, 3));
             assertThat(lora.factors().get(QUERY).scale()).isEqualTo(2);
         }
-        assertThat(backbone.linears().get(QUERY).names()).isEmpty();
+        assertThat(backbone.loraLayers().get(QUERY).names()).isEmpty();
     }
 
     @Test
@@ -105,7 +105,7 @@ class LoraInjectorTest {
                                         .as(name)
                                         .isEqualTo(name.endsWith("lora_B"));
                             });
-            for (LoraLinear linear : backbone.linears().values()) {
+            for (LoraLinear linear : backbone.linears()) {
                 assertThat(Autograd.gradient(linear.weight().getArray())).isNull();
             }
         }
@@ -222,7 +222,7 @@ class LoraInjectorTest {
                                         3))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageStartingWith(
-                        "target module 'valeu' matches no linear layer of the backbone, nearest"
+                        "target module 'valeu' matches no adaptable layer of the backbone, nearest"
                                 + " are [encoder.layer.0.attention.value,");
         assertThatThrownBy(
                         () ->
@@ -231,7 +231,7 @@ class LoraInjectorTest {
                                         CONFIG.toBuilder().targetRegex("blocks.*").build(),
                                         "task",
                                         3))
-                .hasMessageContaining("chooses no linear layer");
+                .hasMessageContaining("chooses no adaptable layer");
         assertThatThrownBy(
                         () ->
                                 LoraInjector.inject(
@@ -239,7 +239,7 @@ class LoraInjectorTest {
                                         CONFIG.toBuilder().layersToTransform(7).build(),
                                         "task",
                                         3))
-                .hasMessageContaining("chooses no linear layer");
+                .hasMessageContaining("chooses no adaptable layer");
     }
 
     @Test
@@ -247,7 +247,7 @@ class LoraInjectorTest {
         LoraAdapter adapter = RandomAdapters.of(backbone, CONFIG, 5);
         Map<String, LoraAdapter.Factors> foreign = new LinkedHashMap<>(adapter.layers());
         foreign.put("encoder.layer.2.attention.query", adapter.layer(QUERY));
-        refuses(adapter.withLayers(foreign), "no linear layer encoder.layer.2.attention.query");
+        refuses(adapter.withLayers(foreign), "no adaptable layer encoder.layer.2.attention.query");
         Map<String, LoraAdapter.Factors> misshapen = new LinkedHashMap<>(adapter.layers());
         misshapen.put("encoder.layer.1.attention.value", adapter.layer(QUERY));
         refuses(adapter.withLayers(misshapen), "expected (r, 12) and (12, r)");
@@ -260,8 +260,8 @@ class LoraInjectorTest {
             assertThat(taken.name()).isEqualTo("task");
             int before = backbone.manager().getManagedArrays().size();
             refuses(adapter, "adapter task is already in this layer");
-            assertThat(backbone.linears().get(QUERY).names()).isEmpty();
-            assertThat(backbone.linears().get("encoder.layer.0.attention.value").names())
+            assertThat(backbone.loraLayers().get(QUERY).names()).isEmpty();
+            assertThat(backbone.loraLayers().get("encoder.layer.0.attention.value").names())
                     .containsExactly("task");
             assertThat(backbone.manager().getManagedArrays()).hasSize(before);
         }
@@ -271,7 +271,7 @@ class LoraInjectorTest {
         assertThatThrownBy(() -> LoraInjector.attach(backbone, adapter, "task", 1, true))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining(message);
-        assertThat(backbone.linears().get(QUERY).names()).isEmpty();
+        assertThat(backbone.loraLayers().get(QUERY).names()).isEmpty();
     }
 
     @Test
@@ -334,7 +334,7 @@ class LoraInjectorTest {
             assertThat(features()).isEqualTo(plain);
         }
         // The mean is kept where the output is linear in the dropped input: one layer alone.
-        LoraLinear layer = backbone.linears().get(QUERY);
+        LoraLinear layer = backbone.linear(QUERY);
         NDArray x = scope.ones(new Shape(20_000, 48));
         ParameterStore store = new ParameterStore(scope, false);
         try (InjectedLora lora = LoraInjector.attach(backbone, adapter, "task", 1, false)) {

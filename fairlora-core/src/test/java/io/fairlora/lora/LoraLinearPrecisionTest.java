@@ -70,9 +70,9 @@ class LoraLinearPrecisionTest {
     @Test
     void adaptersOfAnyScaleAreSummed() {
         assertThat(error(apply(Precision.BF16), apply(Precision.SINGLE))).isBetween(1e-5, 1e-2);
-        layer.addAdapter("one", new LoraLinear.Adapter(normal(4, 32), normal(24, 4), 1));
+        layer.addAdapter("one", new LoraLayer.Adapter(normal(4, 32), normal(24, 4), 1));
         assertThat(error(apply(Precision.BF16), apply(Precision.SINGLE))).isBetween(1e-5, 1e-2);
-        layer.addAdapter("two", new LoraLinear.Adapter(normal(2, 32), normal(24, 2), -0.5));
+        layer.addAdapter("two", new LoraLayer.Adapter(normal(2, 32), normal(24, 2), -0.5));
         assertThat(error(apply(Precision.BF16), apply(Precision.SINGLE))).isBetween(1e-5, 1e-2);
         layer.removeAdapter("one");
         assertThat(error(apply(Precision.BF16), apply(Precision.SINGLE))).isBetween(1e-5, 1e-2);
@@ -80,7 +80,7 @@ class LoraLinearPrecisionTest {
 
     @Test
     void dropoutDropsTheSameInputs() {
-        layer.addAdapter("one", new LoraLinear.Adapter(normal(4, 32), normal(24, 4), 1));
+        layer.addAdapter("one", new LoraLayer.Adapter(normal(4, 32), normal(24, 4), 1));
         NDArray whole = apply(Precision.SINGLE);
         layer.setDropout("one", 0.5, 7);
         NDArray single = apply(Precision.SINGLE);
@@ -95,8 +95,8 @@ class LoraLinearPrecisionTest {
         List<NDArray> leaves =
                 List.of(x, normal(4, 32), normal(24, 4), normal(2, 32), normal(24, 2));
         leaves.forEach(leaf -> leaf.setRequiresGradient(true));
-        layer.addAdapter("one", new LoraLinear.Adapter(leaves.get(1), leaves.get(2), 2));
-        layer.addAdapter("two", new LoraLinear.Adapter(leaves.get(3), leaves.get(4), -0.5));
+        layer.addAdapter("one", new LoraLayer.Adapter(leaves.get(1), leaves.get(2), 2));
+        layer.addAdapter("two", new LoraLayer.Adapter(leaves.get(3), leaves.get(4), -0.5));
         List<NDArray> expected = gradients(leaves, Precision.SINGLE);
         List<NDArray> actual = gradients(leaves, Precision.BF16);
         for (int i = 0; i < leaves.size(); i++) {
@@ -165,7 +165,7 @@ class LoraLinearPrecisionTest {
         LoraLinear fork = layer.fork();
         assertThat(fork.precision()).isEqualTo(Precision.BF16);
         NDArray plain = layer.apply(store, x, false);
-        fork.addAdapter("own", new LoraLinear.Adapter(normal(4, 32), normal(24, 4), 1));
+        fork.addAdapter("own", new LoraLayer.Adapter(normal(4, 32), normal(24, 4), 1));
         fork.setPrecision(Precision.SINGLE);
         assertThat(layer.precision()).isEqualTo(Precision.BF16);
         assertThat(layer.names()).isEmpty();
@@ -178,8 +178,8 @@ class LoraLinearPrecisionTest {
         NDArray b = normal(24, 4);
         a.setRequiresGradient(true);
         b.setRequiresGradient(true);
-        layer.addAdapter("one", new LoraLinear.Adapter(a, b, 2));
-        layer.addAdapter("two", new LoraLinear.Adapter(normal(2, 32), normal(24, 2), -0.5));
+        layer.addAdapter("one", new LoraLayer.Adapter(a, b, 2));
+        layer.addAdapter("two", new LoraLayer.Adapter(normal(2, 32), normal(24, 2), -0.5));
         Runnable step =
                 () ->
                         Scope.run(
@@ -198,8 +198,8 @@ class LoraLinearPrecisionTest {
 
     @Test
     void withoutAScopeWhatIsMadeBelongsToTheInput() {
-        layer.addAdapter("one", new LoraLinear.Adapter(normal(4, 32), normal(24, 4), 2));
-        layer.addAdapter("two", new LoraLinear.Adapter(normal(2, 32), normal(24, 2), -0.5));
+        layer.addAdapter("one", new LoraLayer.Adapter(normal(4, 32), normal(24, 4), 2));
+        layer.addAdapter("two", new LoraLayer.Adapter(normal(2, 32), normal(24, 2), -0.5));
         apply(Precision.BF16);
         int before = manager.getManagedArrays().size();
         try (NDManager own = manager.newSubManager()) {

@@ -305,7 +305,8 @@ class LoraVariantsGoldenTest {
                 HostTensor.of(b, factors.outputSize(), factors.rank()),
                 factors.scale(),
                 null,
-                factors.magnitude());
+                factors.magnitude(),
+                factors.kind());
     }
 
     /** Both an initialisation from the base and its ordinary form compute the same. */

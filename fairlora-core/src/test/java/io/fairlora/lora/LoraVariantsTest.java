@@ -66,7 +66,8 @@ class LoraVariantsTest {
                                                             : moved(f.bias(), random),
                                                     f.magnitude() == null
                                                             ? null
-                                                            : moved(f.magnitude(), random))));
+                                                            : moved(f.magnitude(), random),
+                                                    f.kind())));
             Map<String, HostTensor> biases = new LinkedHashMap<>();
             fresh.biases().forEach((name, bias) -> biases.put(name, moved(bias, random)));
             return new LoraAdapter(config, layers, biases, Map.of(), Map.of());
@@ -87,13 +88,13 @@ class LoraVariantsTest {
 
     /** The formula of DoRA with given lengths of the rows, in explicit products. */
     private static NDArray explicit(
-            NDArray x, NDArray w, NDArray bias, LoraLinear.Adapter adapter, NDArray norms) {
+            NDArray x, NDArray w, NDArray bias, LoraLayer.Adapter adapter, NDArray norms) {
         NDArray weight = w.add(adapter.b().matMul(adapter.a()).mul(adapter.scale()));
         NDArray gain = adapter.magnitude().div(norms);
         return x.matMul(weight.transpose()).mul(gain).add(bias);
     }
 
-    private static NDArray norms(NDArray w, LoraLinear.Adapter adapter) {
+    private static NDArray norms(NDArray w, LoraLayer.Adapter adapter) {
         NDArray weight = w.add(adapter.b().matMul(adapter.a()).mul(adapter.scale()));
         return weight.square().sum(new int[] {1}).sqrt();
     }
@@ -102,10 +103,10 @@ class LoraVariantsTest {
     @Test
     void doraGradientsMatchFiniteDifferencesWithFixedNorms() {
         try (TinyBackbone backbone = TinyBackbone.random(DataType.FLOAT64, 1)) {
-            LoraLinear layer = backbone.linears().get(QUERY);
+            LoraLinear layer = backbone.linear(QUERY);
             NDArray x = normal(7, IN);
             NDArray probe = normal(7, OUT);
-            LoraLinear.Adapter adapter = doraAdapter();
+            LoraLayer.Adapter adapter = doraAdapter();
             layer.addAdapter("dora", adapter);
             NDArray w = layer.weight().getArray();
             NDArray bias = layer.bias().getArray();
@@ -139,8 +140,8 @@ class LoraVariantsTest {
         }
     }
 
-    private LoraLinear.Adapter doraAdapter() {
-        return new LoraLinear.Adapter(
+    private LoraLayer.Adapter doraAdapter() {
+        return new LoraLayer.Adapter(
                 normal(3, IN),
                 normal(OUT, 3),
                 2,
@@ -157,9 +158,9 @@ class LoraVariantsTest {
     @Test
     void doraUnderDropoutUsesTheDroppedInputForTheWholeWeight() {
         try (TinyBackbone backbone = TinyBackbone.random(DataType.FLOAT64, 1)) {
-            LoraLinear layer = backbone.linears().get(QUERY);
+            LoraLinear layer = backbone.linear(QUERY);
             NDArray x = normal(7, IN);
-            LoraLinear.Adapter adapter = doraAdapter();
+            LoraLayer.Adapter adapter = doraAdapter();
             layer.addAdapter("dora", adapter);
             layer.setDropout("dora", 0.25, 9);
             NDArray found = layer.apply(new ParameterStore(scope, false), x, true);
@@ -203,7 +204,7 @@ class LoraVariantsTest {
         try (TinyBackbone backbone = TinyBackbone.random(DataType.FLOAT64, 1);
                 InjectedLora lora =
                         LoraInjector.attach(backbone, random(backbone, config), "one", 1, false)) {
-            LoraLinear layer = backbone.linears().get(QUERY);
+            LoraLinear layer = backbone.linear(QUERY);
             NDArray x = normal(7, IN);
             ParameterStore store = new ParameterStore(scope, false);
             NDArray adapted = layer.apply(store, x, false);
@@ -229,7 +230,7 @@ class LoraVariantsTest {
             assertThat(lora.isEnabled()).isTrue();
             NDArray pixels = TinyBackbone.pixels(scope, 5, 2);
             HostTensor single = features(backbone, pixels);
-            backbone.linears().values().forEach(l -> l.setPrecision(Precision.BF16));
+            backbone.linears().forEach(l -> l.setPrecision(Precision.BF16));
             HostTensor rounded = features(backbone, pixels);
             assertThat(rounded).isNotEqualTo(single);
             assertThat(LoraInjectorTest.distance(rounded, single)).isLessThan(0.02);
@@ -252,7 +253,7 @@ class LoraVariantsTest {
                         LoraInjector.attach(backbone, random(backbone, config), "one", 0.5, true)) {
             assertThat(lora.isEnabled()).isTrue();
             for (Precision precision : Precision.values()) {
-                backbone.linears().values().forEach(l -> l.setPrecision(precision));
+                backbone.linears().forEach(l -> l.setPrecision(precision));
                 pass(backbone);
                 int handles = Handles.of(backbone.manager());
                 pass(backbone);
@@ -297,7 +298,7 @@ class LoraVariantsTest {
                 assertThatThrownBy(() -> LoraInjector.attach(backbone, adapter, "two", 1, true))
                         .isInstanceOf(IllegalArgumentException.class)
                         .hasMessageContaining("already replaced by that of an adapter");
-                assertThat(backbone.linears().get(QUERY).names()).containsExactly("one");
+                assertThat(backbone.loraLayers().get(QUERY).names()).containsExactly("one");
                 try (InjectedLora other = LoraInjector.attach(fork, adapter, "two", 1, false)) {
                     assertThat(features(fork, pixels)).isEqualTo(features(backbone, pixels));
                     assertThat(other.toAdapter(Map.of())).isEqualTo(adapter);
@@ -335,7 +336,8 @@ class LoraVariantsTest {
                                             factors.b(),
                                             1,
                                             null,
-                                            HostTensor.of(new float[3], 3)))
+                                            HostTensor.of(new float[3], 3),
+                                            LayerKind.LINEAR))
                     .hasMessage("the magnitude is (3), expected (12)");
             assertThatThrownBy(() -> AdapterMath.negate(dora))
                     .hasMessage("an adapter with DoRA magnitudes cannot be scaled");
@@ -349,7 +351,8 @@ class LoraVariantsTest {
                             factors.b(),
                             factors.scale(),
                             null,
-                            HostTensor.of(broken, OUT)));
+                            HostTensor.of(broken, OUT),
+                            LayerKind.LINEAR));
             LoraAdapter poisoned = dora.withLayers(layers);
             assertThat(poisoned.isFinite()).isFalse();
             assertThatThrownBy(() -> LoraInjector.attach(backbone, poisoned, "one", 1, false))
@@ -377,7 +380,8 @@ class LoraVariantsTest {
                             factors.b(),
                             factors.scale(),
                             null,
-                            HostTensor.of(magnitude, OUT)));
+                            HostTensor.of(magnitude, OUT),
+                            LayerKind.LINEAR));
             MergedAdapter merged = AdapterMath.merge(backbone, dora.withLayers(layers));
             assertThatThrownBy(merged::unmerge)
                     .isInstanceOf(IllegalStateException.class)

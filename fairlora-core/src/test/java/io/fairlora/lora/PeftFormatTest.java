@@ -423,7 +423,7 @@ class PeftFormatTest {
     void refusesAnAdapterOfAnotherBackbone() throws IOException {
         assertThatThrownBy(() -> PeftFormat.read(golden(), backbone))
                 .isInstanceOf(PeftFormatException.class)
-                .hasMessageContaining("no linear layer vit.encoder");
+                .hasMessageContaining("no adaptable layer vit.encoder");
         Map<String, Factors> fewer = new LinkedHashMap<>(adapter.layers());
         fewer.remove(QUERY);
         PeftFormat.write(directory, adapter.withLayers(fewer), CARD);

@@ -52,18 +52,35 @@ class PeftFuzzTest {
     @BeforeProperty
     void writeGoodDirectory() throws IOException {
         directory = Files.createTempDirectory("fairlora");
-        LoraConfig settings = LoraConfig.builder().rank(1).alpha(2).layersToTransform(0).build();
-        LoraAdapter.Factors factors =
-                new LoraAdapter.Factors(
-                        HostTensor.of(new float[] {1, 2}, 1, 2),
-                        HostTensor.of(new float[] {3, 4, 5}, 3, 1),
-                        2);
+        LoraConfig settings =
+                LoraConfig.builder()
+                        .rank(1)
+                        .alpha(2)
+                        .targetModules("query", "patches", "table")
+                        .layersToTransform(0)
+                        .build();
         LoraAdapter adapter =
-                LoraAdapter.of(settings, Map.of("encoder.layer.0.query", factors))
+                LoraAdapter.of(
+                                settings,
+                                Map.of(
+                                        "encoder.layer.0.query", factors(LayerKind.LINEAR),
+                                        "encoder.layer.0.table", factors(LayerKind.EMBEDDING),
+                                        "encoder.layer.0.patches",
+                                                factors(LayerKind.convolution(1, 2, 1))))
                         .withSavedModules(Map.of("head.bias", HostTensor.of(new float[] {1}, 1)));
         PeftFormat.write(directory, adapter, ModelCard.of("m"));
         config = Files.readAllBytes(directory.resolve(PeftFormat.CONFIG_FILE));
         model = Files.readAllBytes(directory.resolve(PeftFormat.MODEL_FILE));
+    }
+
+    private static LoraAdapter.Factors factors(LayerKind kind) {
+        return new LoraAdapter.Factors(
+                HostTensor.of(new float[] {1, 2}, 1, 2),
+                HostTensor.of(new float[] {3, 4, 5}, 3, 1),
+                2,
+                null,
+                null,
+                kind);
     }
 
     @AfterProperty

@@ -10,6 +10,7 @@ import ai.djl.nn.norm.LayerNorm;
 import ai.djl.training.ParameterStore;
 import io.fairlora.safetensors.SafetensorsFile;
 import java.io.IOException;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -49,6 +50,21 @@ final class PeftNetwork implements Backbone {
         @Override
         public void replaceBias(@Nullable NDArray bias) {
             replaced = bias;
+        }
+
+        @Override
+        public boolean isPlain() {
+            return replaced == null;
+        }
+
+        @Override
+        public void weightChanged() {
+            // nothing is computed from it ahead
+        }
+
+        @Override
+        public long weightRevision() {
+            return 0;
         }
     }
 
@@ -98,8 +114,8 @@ final class PeftNetwork implements Backbone {
     }
 
     @Override
-    public Map<String, LoraLinear> linears() {
-        return linears;
+    public Map<String, LoraLayer> loraLayers() {
+        return Collections.unmodifiableMap(linears);
     }
 
     @Override

@@ -10,6 +10,7 @@ import io.fairlora.ndarray.HostTensor;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
@@ -91,8 +92,16 @@ public final class TinyBackbone implements LayeredBackbone {
     }
 
     @Override
-    public Map<String, LoraLinear> linears() {
-        return linears;
+    public Map<String, LoraLayer> loraLayers() {
+        return Collections.unmodifiableMap(linears);
+    }
+
+    LoraLinear linear(String path) {
+        return linears.get(path);
+    }
+
+    Collection<LoraLinear> linears() {
+        return linears.values();
     }
 
     @Override

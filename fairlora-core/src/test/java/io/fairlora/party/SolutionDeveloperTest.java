@@ -205,7 +205,7 @@ class SolutionDeveloperTest {
                         () ->
                                 new SolutionDeveloper(
                                         backbone, faces.task(), nowhere, SETTINGS, Map.of()))
-                .hasMessageStartingWith("target module 'qurey' matches no linear layer");
+                .hasMessageStartingWith("target module 'qurey' matches no adaptable layer");
         assertThat(Handles.of(backbone.manager())).isEqualTo(handles);
     }
 }

@@ -133,7 +133,7 @@ class TrainingLoopTest {
                                                 .isNotEqualTo(before.get(name)));
                 assertThat(model.parameters()).hasSize(2 * 4 + 2);
                 model.backbone()
-                        .linears()
+                        .loraLayers()
                         .forEach(
                                 (path, linear) ->
                                         assertThat(linear.weight().getArray().hasGradient())

@@ -11,7 +11,10 @@ import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
+import io.fairlora.lora.BiasedLayer;
+import io.fairlora.lora.LayerKind;
 import io.fairlora.lora.LoraLinear;
+import io.fairlora.lora.LoraWeight;
 import java.util.List;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -25,7 +28,7 @@ final class Embeddings extends AbstractBlock {
     final @Nullable Parameter classToken;
     final @Nullable Parameter distillationToken;
     final @Nullable Parameter registers;
-    final Parameter positions;
+    final LoraWeight positions;
     final LoraLinear projection;
     final @Nullable Norm norm;
     private final List<Parameter> prefix;
@@ -44,12 +47,18 @@ final class Embeddings extends AbstractBlock {
                 Stream.of(classToken, distillationToken, registers)
                         .flatMap(Stream::ofNullable)
                         .toList();
+        Shape table = new Shape(1, stem.positions() + patches, d);
         positions =
-                addParameter(
-                        parameter(
-                                "position_embeddings",
-                                new Shape(1, stem.positions() + patches, d)));
-        projection = addChildBlock("projection", new LoraLinear(3 * p * p, d, !stem.norm()));
+                addChildBlock(
+                        "positions",
+                        new LoraWeight(
+                                LayerKind.EMBEDDING,
+                                parameter("position_embeddings", table),
+                                null));
+        projection =
+                addChildBlock(
+                        "projection",
+                        new LoraLinear(LayerKind.convolution(3, p, p), 3 * p * p, d, !stem.norm()));
         norm = stem.norm() ? addChildBlock("norm", new Norm((int) d, config.layerNormEps())) : null;
     }
 
@@ -60,14 +69,19 @@ final class Embeddings extends AbstractBlock {
         distillationToken = shared.distillationToken;
         registers = shared.registers;
         prefix = shared.prefix;
-        positions = shared.positions;
+        positions = addChildBlock("positions", shared.positions.fork());
         parameters.putAll(shared.parameters);
         projection = addChildBlock("projection", shared.projection.fork());
-        norm = shared.norm == null ? null : addChildBlock("norm", shared.norm);
+        norm = shared.norm == null ? null : addChildBlock("norm", shared.norm.fork());
     }
 
     Embeddings fork() {
         return new Embeddings(this);
+    }
+
+    /** All parts that adapters can change. */
+    List<BiasedLayer> changeable() {
+        return norm == null ? List.of(positions, projection) : List.of(positions, projection, norm);
     }
 
     private Parameter token(String name, long count, long d) {
@@ -84,7 +98,7 @@ final class Embeddings extends AbstractBlock {
 
     /** Projects patches (batch, N, 3 p^2) to tokens (batch, N, D) with their positions. */
     NDArray embed(ParameterStore store, NDArray pixels, boolean training) {
-        NDArray position = store.getValue(positions, pixels.getDevice(), training);
+        NDArray position = positions.apply(store, pixels, training);
         NDArray tokens = projection.apply(store, pixels, training);
         return tokens.add(
                 position.get(pixels.getManager(), new NDIndex(":, {}:", stem.positions())));
@@ -95,7 +109,7 @@ final class Embeddings extends AbstractBlock {
         NDManager scope = tokens.getManager();
         Shape shape = tokens.getShape();
         NDArray blank = scope.zeros(new Shape(shape.get(0), 1, shape.get(2)), tokens.getDataType());
-        NDArray position = store.getValue(positions, tokens.getDevice(), training);
+        NDArray position = positions.apply(store, tokens, training);
         NDList all = new NDList();
         int at = 0;
         for (Parameter token : prefix) {
@@ -108,7 +122,8 @@ final class Embeddings extends AbstractBlock {
             at = Math.toIntExact(end);
         }
         all.add(tokens);
-        NDArray x = NDArrays.concat(all, 1);
+        // One array alone would come back as a copy, cut off from what computed it.
+        NDArray x = prefix.isEmpty() ? tokens : NDArrays.concat(all, 1);
         return norm == null ? x : norm.apply(store, x, training);
     }
 

@@ -1,7 +1,8 @@
 package io.fairlora.vision.vit;
 
 import ai.djl.nn.Parameter;
-import io.fairlora.lora.LoraLinear;
+import io.fairlora.lora.BiasedLayer;
+import io.fairlora.lora.LoraLayer;
 import io.fairlora.vision.vit.VitConfig.FeedForward;
 import io.fairlora.vision.vit.WeightNames.Part;
 import java.util.Collections;
@@ -10,68 +11,57 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** The weights of a transformer under the names of its layout, in the order of application. */
+/** The weights and layers of a transformer under the names of its layout, as they are applied. */
 final class NamedWeights {
 
     private final Map<String, Parameter> weights = new LinkedHashMap<>();
+    private final Map<String, LoraLayer> loraLayers = new LinkedHashMap<>();
+    private final Map<String, BiasedLayer> biased = new LinkedHashMap<>();
 
-    private NamedWeights() {}
-
-    static Map<String, Parameter> of(
+    NamedWeights(
             VitConfig config,
             WeightNames names,
             Embeddings embeddings,
             List<TransformerLayer> layers,
             Norm finalNorm) {
-        NamedWeights named = new NamedWeights();
-        named.put(names.path(Part.CLASS_TOKEN), embeddings.classToken);
-        named.put(names.path(Part.DISTILLATION_TOKEN), embeddings.distillationToken);
-        named.put(names.path(Part.REGISTERS), embeddings.registers);
-        named.put(names.path(Part.POSITIONS), embeddings.positions);
-        named.put(names.path(Part.PATCHES), embeddings.projection);
+        put(names.path(Part.CLASS_TOKEN), embeddings.classToken);
+        put(names.path(Part.DISTILLATION_TOKEN), embeddings.distillationToken);
+        put(names.path(Part.REGISTERS), embeddings.registers);
+        putPositions(names.path(Part.POSITIONS), embeddings.positions);
+        put(names.path(Part.PATCHES), embeddings.projection);
         if (embeddings.norm != null) {
-            named.put(names.path(Part.STEM_NORM), embeddings.norm);
+            put(names.path(Part.STEM_NORM), embeddings.norm);
         }
+        boolean gated = config.feedForward() != FeedForward.MLP;
         for (int i = 0; i < layers.size(); i++) {
             TransformerLayer layer = layers.get(i);
-            named.put(names.layer(i, Part.NORM_BEFORE), layer.normBefore);
-            named.put(names.layer(i, Part.QUERY), layer.query);
-            named.put(names.layer(i, Part.KEY), layer.key);
-            named.put(names.layer(i, Part.VALUE), layer.value);
-            named.put(names.layer(i, Part.OUTPUT), layer.output);
-            named.put(names.layer(i, Part.ATTENTION_SCALE), layer.attentionScale);
-            named.put(names.layer(i, Part.NORM_AFTER), layer.normAfter);
-            named.put(names.layer(i, first(config)), layer.intermediate);
-            named.put(names.layer(i, second(config)), layer.mlpOutput);
-            named.put(names.layer(i, Part.FEED_FORWARD_SCALE), layer.feedForwardScale);
+            put(names.layer(i, Part.NORM_BEFORE), layer.normBefore);
+            put(names.layer(i, Part.QUERY), layer.query);
+            put(names.layer(i, Part.KEY), layer.key);
+            put(names.layer(i, Part.VALUE), layer.value);
+            put(names.layer(i, Part.OUTPUT), layer.output);
+            put(names.layer(i, Part.ATTENTION_SCALE), layer.attentionScale);
+            put(names.layer(i, Part.NORM_AFTER), layer.normAfter);
+            put(names.layer(i, gated ? Part.GATED_IN : Part.FC1), layer.intermediate);
+            put(names.layer(i, gated ? Part.GATED_OUT : Part.FC2), layer.mlpOutput);
+            put(names.layer(i, Part.FEED_FORWARD_SCALE), layer.feedForwardScale);
         }
         boolean pooledFirst = config.pooling() == Pooling.MEAN_NORM;
-        named.put(names.path(pooledFirst ? Part.POOLED_NORM : Part.FINAL_NORM), finalNorm);
-        return Collections.unmodifiableMap(named.weights);
+        put(names.path(pooledFirst ? Part.POOLED_NORM : Part.FINAL_NORM), finalNorm);
     }
 
-    /** The linear layers that can carry adapters. */
-    static Map<String, LoraLinear> linears(
-            VitConfig config, WeightNames names, List<TransformerLayer> layers) {
-        Map<String, LoraLinear> found = new LinkedHashMap<>();
-        for (int i = 0; i < layers.size(); i++) {
-            TransformerLayer layer = layers.get(i);
-            found.put(names.layer(i, Part.QUERY), layer.query);
-            found.put(names.layer(i, Part.KEY), layer.key);
-            found.put(names.layer(i, Part.VALUE), layer.value);
-            found.put(names.layer(i, Part.OUTPUT), layer.output);
-            found.put(names.layer(i, first(config)), layer.intermediate);
-            found.put(names.layer(i, second(config)), layer.mlpOutput);
-        }
-        return Collections.unmodifiableMap(found);
+    Map<String, Parameter> weights() {
+        return Collections.unmodifiableMap(weights);
     }
 
-    private static Part first(VitConfig config) {
-        return config.feedForward() == FeedForward.MLP ? Part.FC1 : Part.GATED_IN;
+    /** The layers that can carry adapters. */
+    Map<String, LoraLayer> loraLayers() {
+        return Collections.unmodifiableMap(loraLayers);
     }
 
-    private static Part second(VitConfig config) {
-        return config.feedForward() == FeedForward.MLP ? Part.FC2 : Part.GATED_OUT;
+    /** The layers that have a bias. */
+    Map<String, BiasedLayer> biased() {
+        return Collections.unmodifiableMap(biased);
     }
 
     private void put(String name, @Nullable Parameter parameter) {
@@ -80,13 +70,31 @@ final class NamedWeights {
         }
     }
 
-    private void put(String path, LoraLinear linear) {
-        put(path + ".weight", linear.weight());
-        put(path + ".bias", linear.bias());
+    private void put(String path, LoraLayer layer) {
+        put(path + ".weight", layer.weight());
+        loraLayers.put(path, layer);
+        putBias(path, layer);
+    }
+
+    /** PEFT adapts positions where they are a module with a weight, not a parameter alone. */
+    private void putPositions(String name, LoraLayer positions) {
+        if (name.endsWith(".weight")) {
+            put(name.substring(0, name.length() - ".weight".length()), positions);
+        } else {
+            put(name, positions.weight());
+        }
     }
 
     private void put(String path, Norm norm) {
         put(path + ".weight", norm.gamma);
-        put(path + ".bias", norm.beta);
+        putBias(path, norm);
+    }
+
+    private void putBias(String path, BiasedLayer layer) {
+        Parameter bias = layer.bias();
+        if (bias != null) {
+            put(path + ".bias", bias);
+            biased.put(path, layer);
+        }
     }
 }

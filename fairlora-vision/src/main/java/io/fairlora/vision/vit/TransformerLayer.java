@@ -10,6 +10,7 @@ import ai.djl.nn.Activation;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
+import io.fairlora.lora.BiasedLayer;
 import io.fairlora.lora.LoraLinear;
 import io.fairlora.ndarray.AdaptedLinear;
 import io.fairlora.ndarray.Kernels;
@@ -62,13 +63,13 @@ final class TransformerLayer extends AbstractBlock {
     }
 
     private TransformerLayer(TransformerLayer shared) {
-        normBefore = addChildBlock("layernorm_before", shared.normBefore);
+        normBefore = addChildBlock("layernorm_before", shared.normBefore.fork());
         query = addChildBlock("query", shared.query.fork());
         key = addChildBlock("key", shared.key.fork());
         value = addChildBlock("value", shared.value.fork());
         output = addChildBlock("output", shared.output.fork());
         attentionScale = shared.attentionScale;
-        normAfter = addChildBlock("layernorm_after", shared.normAfter);
+        normAfter = addChildBlock("layernorm_after", shared.normAfter.fork());
         intermediate = addChildBlock("fc1", shared.intermediate.fork());
         mlpOutput = addChildBlock("fc2", shared.mlpOutput.fork());
         feedForwardScale = shared.feedForwardScale;
@@ -91,9 +92,9 @@ final class TransformerLayer extends AbstractBlock {
         return new TransformerLayer(this);
     }
 
-    /** All linear layers, in the order of application. */
-    List<LoraLinear> linears() {
-        return List.of(query, key, value, output, intermediate, mlpOutput);
+    /** All parts that adapters can change. */
+    List<BiasedLayer> changeable() {
+        return List.of(normBefore, query, key, value, output, normAfter, intermediate, mlpOutput);
     }
 
     /** Maps tokens (batch, n, D) to tokens of the same shape, owned by the manager of {@code x}. */

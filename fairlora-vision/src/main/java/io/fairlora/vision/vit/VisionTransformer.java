@@ -12,10 +12,11 @@ import ai.djl.nn.AbstractBlock;
 import ai.djl.nn.Parameter;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
+import io.fairlora.lora.BiasedLayer;
 import io.fairlora.lora.InputSpec;
 import io.fairlora.lora.LayeredBackbone;
+import io.fairlora.lora.LoraLayer;
 import io.fairlora.lora.LoraLinear;
-import io.fairlora.ndarray.HostTensor;
 import io.fairlora.ndarray.Precision;
 import io.fairlora.ndarray.Scope;
 import java.io.IOException;
@@ -23,13 +24,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.SplittableRandom;
-import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A vision transformer (Dosovitskiy et al. 2020), frozen, with linear layers that can carry
- * adapters: ViT, DeiT, DINOv2 and the like as Hugging Face's transformers or timm compute it.
+ * A vision transformer (Dosovitskiy et al. 2020), frozen, with layers that can carry adapters: ViT,
+ * DeiT, DINOv2 and the like as Hugging Face's transformers or timm compute it.
  *
  * <p>As a DJL block it maps pixels (batch, 3, height, width), unsigned bytes or any type in 0..255,
  * to features (batch, {@link #featureSize()}). Not safe for use from several threads: give each a
@@ -45,7 +44,7 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
     private final Embeddings embeddings;
     private final List<TransformerLayer> layers = new ArrayList<>();
     private final Norm finalNorm;
-    private final Map<String, LoraLinear> linears;
+    private final NamedWeights named;
     private final ParameterStore store;
     private final NDArray pixelScale;
     private final NDArray pixelShift;
@@ -70,7 +69,7 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
         }
         finalNorm =
                 addChildBlock("layernorm", new Norm(config.hiddenSize(), config.layerNormEps()));
-        linears = NamedWeights.linears(config, names, layers);
+        named = new NamedWeights(config, names, embeddings, layers, finalNorm);
         store = new ParameterStore(manager, false);
         pixelScale = preprocessing.normalization().scale(manager).toType(dataType, false);
         pixelShift = preprocessing.normalization().shift(manager).toType(dataType, false);
@@ -88,8 +87,8 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
         for (int i = 0; i < config.layers(); i++) {
             layers.add(addChildBlock("layer" + i, shared.layers.get(i).fork()));
         }
-        finalNorm = addChildBlock("layernorm", shared.finalNorm);
-        linears = NamedWeights.linears(config, names, layers);
+        finalNorm = addChildBlock("layernorm", shared.finalNorm.fork());
+        named = new NamedWeights(config, names, embeddings, layers, finalNorm);
         store = shared.store;
         pixelScale = shared.pixelScale;
         pixelShift = shared.pixelShift;
@@ -126,7 +125,7 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
      * left aside. The images are of the size that {@code config.json} names; those of DINOv2 of the
      * size that {@code preprocessor_config.json} makes, as in transformers.
      *
-     * <p>Linear layers have the names of the file, but timm's fused {@code attn.qkv} becomes {@code
+     * <p>Layers have the names of the file, but timm's fused {@code attn.qkv} becomes {@code
      * attn.q_proj}, {@code attn.k_proj} and {@code attn.v_proj}; {@link FusedQkv} turns PEFT's
      * adapters on the one into adapters on the three and back.
      *
@@ -155,28 +154,7 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
      */
     public static VisionTransformer random(
             VitConfig config, DataType dataType, Device device, long seed) {
-        NDManager manager = NDManager.newBaseManager(device, "PyTorch");
-        VisionTransformer vit =
-                new VisionTransformer(
-                        config,
-                        VitPreprocessing.DEFAULT,
-                        WeightNames.of(config.family()),
-                        dataType,
-                        manager);
-        RandomGenerator random = new SplittableRandom(seed);
-        vit.weights()
-                .forEach(
-                        (name, parameter) -> {
-                            Shape shape = parameter.getShape();
-                            float[] values = new float[Math.toIntExact(shape.size())];
-                            for (int i = 0; i < values.length; i++) {
-                                values[i] = initial(parameter.getType(), random);
-                            }
-                            NDArray single =
-                                    HostTensor.of(values, shape.getShape()).toNDArray(manager);
-                            setWeight(parameter, single.toType(dataType, false));
-                        });
-        return vit;
+        return RandomWeights.transformer(config, dataType, device, seed);
     }
 
     /** Gives a parameter of known shape its frozen array. */
@@ -185,20 +163,6 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
         parameter.setShape(null);
         parameter.setArray(array);
         parameter.freeze(true);
-    }
-
-    private static float initial(Parameter.Type type, RandomGenerator random) {
-        return switch (type) {
-            case GAMMA -> 1;
-            case BETA, BIAS -> 0;
-            default -> {
-                double z;
-                do {
-                    z = random.nextGaussian();
-                } while (Math.abs(z) > 2);
-                yield (float) (0.02 * z);
-            }
-        };
     }
 
     /**
@@ -235,7 +199,7 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
      *
      * <p>{@link Precision#BF16} is for inference and for training adapters. It keeps a second copy
      * of the frozen weights at half the size. After writing into a weight, call {@link
-     * LoraLinear#weightChanged()} on its layer.
+     * LoraLayer#weightChanged()} on its layer.
      *
      * @param precision the precision
      * @throws IllegalArgumentException if {@code precision} is {@code BF16} and the weights are not
@@ -250,8 +214,11 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
                             + "; use precision SINGLE");
         }
         this.precision = precision;
-        embeddings.projection.setPrecision(precision);
-        linears.values().forEach(linear -> linear.setPrecision(precision));
+        for (LoraLayer layer : named.loraLayers().values()) {
+            if (layer instanceof LoraLinear linear) {
+                linear.setPrecision(precision);
+            }
+        }
     }
 
     /**
@@ -260,7 +227,7 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
      * @return an immutable map; the arrays stay this model's
      */
     public Map<String, Parameter> weights() {
-        return NamedWeights.of(config, names, embeddings, layers, finalNorm);
+        return named.weights();
     }
 
     WeightNames names() {
@@ -417,13 +384,13 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
     @Override
     public Object stem(int layer) {
         checkLayer(layer);
-        List<LoraLinear> below = new ArrayList<>(List.of(embeddings.projection));
-        layers.subList(0, layer).forEach(each -> below.addAll(each.linears()));
-        if (!below.stream().allMatch(LoraLinear::isPlain)) {
+        List<BiasedLayer> below = new ArrayList<>(embeddings.changeable());
+        layers.subList(0, layer).forEach(each -> below.addAll(each.changeable()));
+        if (!below.stream().allMatch(BiasedLayer::isPlain)) {
             return new Object();
         }
-        long revisions = below.stream().mapToLong(LoraLinear::weightRevision).sum();
-        return new Stem(embeddings.positions, layer, precision, revisions);
+        long revisions = below.stream().mapToLong(BiasedLayer::weightRevision).sum();
+        return new Stem(embeddings.positions.weight(), layer, precision, revisions);
     }
 
     /** Equal where the same weights, unchanged, compute what a layer takes in. */
@@ -437,8 +404,13 @@ public final class VisionTransformer extends AbstractBlock implements LayeredBac
     }
 
     @Override
-    public Map<String, LoraLinear> linears() {
-        return linears;
+    public Map<String, LoraLayer> loraLayers() {
+        return named.loraLayers();
+    }
+
+    @Override
+    public Map<String, BiasedLayer> biasedLayers() {
+        return named.biased();
     }
 
     @Override

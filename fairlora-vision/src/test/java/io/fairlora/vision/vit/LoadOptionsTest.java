@@ -201,7 +201,7 @@ class LoadOptionsTest {
                                 Map.of("classifier.weight", HostTensor.of(new float[64], 2, 32)));
         LoadOptions options = LoadOptions.DEFAULT.withAdapter(adapter);
         try (VisionTransformer vit = VisionTransformer.load(folder, Device.cpu(), options)) {
-            assertThat(vit.linears()).containsKey(path);
+            assertThat(vit.loraLayers()).containsKey(path);
             assertThat(vit.featureSize()).isEqualTo(32);
             LoraInjector.attach(vit, adapter, "adapter", 1, false).close();
         }

@@ -54,7 +54,7 @@ class MixedBatchTest {
                         VisionTransformer.random(shape, DataType.FLOAT32, Device.cpu(), 1);
                 NDManager scope = NDManager.newBaseManager("PyTorch")) {
             // Weights as small as those of a fresh model would hide what the layers compute.
-            vit.linears().values().forEach(linear -> linear.weight().getArray().muli(5));
+            vit.loraLayers().values().forEach(linear -> linear.weight().getArray().muli(5));
             vit.setPrecision(precision);
             NDArray pixels =
                     scope.create(ByteBuffer.wrap(bytes), new Shape(4, 3, 32, 32), DataType.UINT8);

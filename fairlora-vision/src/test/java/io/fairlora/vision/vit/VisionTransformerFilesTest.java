@@ -80,7 +80,7 @@ class VisionTransformerFilesTest {
                                             .replace("output.dense", "mlp.fc2"));
             try (VisionTransformer loaded = VisionTransformer.load(folder, Device.cpu())) {
                 assertThat(features(loaded)).isEqualTo(features(vit));
-                assertThat(loaded.linears()).containsKey("vit.layers.1.attention.v_proj");
+                assertThat(loaded.loraLayers()).containsKey("vit.layers.1.attention.v_proj");
             }
         }
     }

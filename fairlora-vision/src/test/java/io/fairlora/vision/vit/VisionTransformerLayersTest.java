@@ -10,11 +10,14 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.fairlora.lora.AdapterMath;
+import io.fairlora.lora.BiasedLayer;
 import io.fairlora.lora.InjectedLora;
 import io.fairlora.lora.LoraAdapter;
 import io.fairlora.lora.LoraConfig;
 import io.fairlora.lora.LoraInjector;
-import io.fairlora.lora.LoraLinear;
+import io.fairlora.lora.LoraLayer;
+import io.fairlora.lora.MergedAdapter;
+import io.fairlora.lora.TrainedBias;
 import io.fairlora.ndarray.Autograd;
 import io.fairlora.ndarray.GradientMode;
 import io.fairlora.ndarray.HostTensor;
@@ -22,6 +25,7 @@ import io.fairlora.ndarray.Precision;
 import io.fairlora.ndarray.Scope;
 import java.nio.ByteBuffer;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.Function;
@@ -39,7 +43,7 @@ class VisionTransformerLayersTest {
         VitConfig config = VitConfig.of(64, LAYERS, 4, 32, 8).withPooling(pooling);
         VisionTransformer vit = VisionTransformer.random(config, DataType.FLOAT32, Device.cpu(), 1);
         // Weights as small as those of a fresh model would hide what the layers compute.
-        vit.linears().values().forEach(linear -> linear.weight().getArray().muli(5));
+        vit.loraLayers().values().forEach(linear -> linear.weight().getArray().muli(5));
         return vit;
     }
 
@@ -177,7 +181,7 @@ class VisionTransformerLayersTest {
                 assertThat(vit.stem(2)).isNotEqualTo(stem).isNotEqualTo(vit.stem(2));
                 assertThat(fork.stem(2)).isEqualTo(stem);
             }
-            LoraLinear lower = vit.linears().values().iterator().next();
+            LoraLayer lower = vit.loraLayers().values().iterator().next();
             lower.replaceBias(lower.bias().getArray());
             assertThat(vit.stem(2)).isNotEqualTo(stem);
             lower.replaceBias(null);
@@ -189,6 +193,94 @@ class VisionTransformerLayersTest {
             fork.setPrecision(Precision.BF16);
             assertThat(fork.stem(2)).isNotEqualTo(vit.stem(2));
         }
+    }
+
+    /** A bias of a layer below, of a norm or not, cannot change what is kept unnoticed. */
+    @Test
+    void theStemChangesWithEveryBiasBelow() {
+        try (VisionTransformer vit = vit(Pooling.CLS)) {
+            Function<NDArray, NDArray> hidden = x -> vit.hidden(x, 2);
+            HostTensor before = compute(vit, hidden);
+            Object stem = vit.stem(2);
+            assertThat(vit.biasedLayers()).hasSize(1 + 8 * LAYERS + 1);
+            int changed = 0;
+            for (Map.Entry<String, BiasedLayer> layer : vit.biasedLayers().entrySet()) {
+                boolean below = !layer.getKey().matches("encoder\\.layer\\.2\\..*|layernorm");
+                try (NDArray other = layer.getValue().bias().getArray().add(0.5)) {
+                    layer.getValue().replaceBias(other);
+                    assertThat(layer.getValue().isPlain()).isFalse();
+                    assertThat(vit.stem(2).equals(stem)).as(layer.getKey()).isEqualTo(!below);
+                    boolean moved = !compute(vit, hidden).equals(before);
+                    assertThat(below || !moved).as(layer.getKey()).isTrue();
+                    changed += moved ? 1 : 0;
+                    assertThatIllegalArgumentException()
+                            .isThrownBy(() -> layer.getValue().replaceBias(other))
+                            .withMessageContaining("already replaced");
+                } finally {
+                    layer.getValue().replaceBias(null);
+                }
+                assertThat(vit.stem(2)).isEqualTo(stem);
+            }
+            // A bias of the keys moves all scores of a query alike, up to rounding.
+            assertThat(changed).isBetween(1 + 7 * 2, 1 + 8 * 2);
+            assertThat(compute(vit, hidden)).isEqualTo(before);
+        }
+    }
+
+    /** Weights that are trained themselves are never taken for those of an earlier pass. */
+    @Test
+    void theStemChangesWithWhatIsTrainedBelow() {
+        try (VisionTransformer vit = vit(Pooling.CLS)) {
+            for (String name :
+                    List.of(
+                            "embeddings.position_embeddings",
+                            "encoder.layer.0.layernorm_after.bias",
+                            "encoder.layer.1.layernorm_before.weight",
+                            "encoder.layer.0.output.dense.bias")) {
+                Object stem = vit.stem(2);
+                NDArray weight = vit.weights().get(name).getArray();
+                weight.setRequiresGradient(true);
+                compute(vit, vit::features);
+                assertThat(vit.stem(2)).as(name).isNotEqualTo(stem);
+                weight.setRequiresGradient(false);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Precision.class)
+    void mergedBiasesOfLayersWithoutAdapterAreSeen(Precision precision) {
+        LoraConfig config =
+                onLayers(2).toBuilder().targetModules("query").bias(TrainedBias.ALL).build();
+        try (VisionTransformer vit = vit(Pooling.CLS)) {
+            vit.setPrecision(precision);
+            HostTensor before = compute(vit, vit::features);
+            Object stem = vit.stem(2);
+            LoraAdapter adapter = adapter(vit, config);
+            HostTensor adapted;
+            try (InjectedLora injected = LoraInjector.attach(vit, adapter, "all", 1, false)) {
+                assertThat(injected.isEnabled()).isTrue();
+                assertThat(vit.stem(2)).isNotEqualTo(stem);
+                adapted = compute(vit, vit::features);
+            }
+            MergedAdapter merged = AdapterMath.merge(vit, adapter);
+            assertThat(vit.stem(2)).isNotEqualTo(stem);
+            double tolerance = precision == Precision.SINGLE ? 1e-5 : 0.05;
+            assertClose(compute(vit, vit::features), adapted, tolerance);
+            assertThat(distance(adapted, before)).isGreaterThan(10 * tolerance);
+            Object mergedStem = vit.stem(2);
+            merged.unmerge();
+            assertThat(vit.stem(2)).isNotEqualTo(stem).isNotEqualTo(mergedStem);
+            assertClose(compute(vit, vit::features), before, tolerance);
+        }
+    }
+
+    private static double distance(HostTensor x, HostTensor y) {
+        double greatest = 0;
+        for (int i = 0; i < x.size(); i++) {
+            greatest = Math.max(greatest, Math.abs(x.get(i) - y.get(i)));
+        }
+        return greatest;
     }
 
     @Test

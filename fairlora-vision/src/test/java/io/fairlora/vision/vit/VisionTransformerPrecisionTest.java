@@ -8,7 +8,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import io.fairlora.lora.LoraLinear;
+import io.fairlora.lora.LoraLayer;
 import io.fairlora.ndarray.Autograd;
 import io.fairlora.ndarray.GradientMode;
 import io.fairlora.ndarray.HostTensor;
@@ -37,7 +37,7 @@ class VisionTransformerPrecisionTest {
     void open() {
         vit = VisionTransformer.random(CONFIG, DataType.FLOAT32, Device.cpu(), 1);
         // Weights as small as those of a fresh model would hide what the layers compute.
-        vit.linears().values().forEach(linear -> linear.weight().getArray().muli(5));
+        vit.loraLayers().values().forEach(linear -> linear.weight().getArray().muli(5));
     }
 
     @AfterEach
@@ -78,13 +78,13 @@ class VisionTransformerPrecisionTest {
     private List<NDArray> adapt(String name, double scale, int every) {
         List<NDArray> arrays = new ArrayList<>();
         int i = 0;
-        for (LoraLinear linear : vit.linears().values()) {
+        for (LoraLayer linear : vit.loraLayers().values()) {
             if (i++ % every == 0) {
                 NDArray a = normal(4, linear.inputSize()).mul(0.1);
                 NDArray b = normal(linear.outputSize(), 4).mul(0.1);
                 a.setRequiresGradient(true);
                 b.setRequiresGradient(true);
-                linear.addAdapter(name, new LoraLinear.Adapter(a, b, scale));
+                linear.addAdapter(name, new LoraLayer.Adapter(a, b, scale));
                 arrays.add(a);
                 arrays.add(b);
             }
@@ -179,7 +179,7 @@ class VisionTransformerPrecisionTest {
             assertThat(features(fork)).isEqualTo(plain);
             fork.setPrecision(Precision.SINGLE);
             assertThat(vit.precision()).isEqualTo(Precision.BF16);
-            vit.linears().values().forEach(linear -> linear.removeAdapter("one"));
+            vit.loraLayers().values().forEach(linear -> linear.removeAdapter("one"));
             assertThat(features(vit)).isEqualTo(plain);
         }
         assertThat(features(vit)).isEqualTo(plain);
@@ -193,7 +193,7 @@ class VisionTransformerPrecisionTest {
             expected = features(once);
         }
         // Changed in name only: both threads find no copies and race to make them.
-        vit.linears().values().forEach(LoraLinear::weightChanged);
+        vit.loraLayers().values().forEach(LoraLayer::weightChanged);
         Callable<Boolean> work =
                 () -> {
                     try (VisionTransformer own = vit.fork()) {
@@ -217,7 +217,7 @@ class VisionTransformerPrecisionTest {
 
     @Test
     void aTrainedWeightReceivesGradientsInTheMiddleOfFrozenOnes() {
-        LoraLinear trained = vit.linears().values().iterator().next();
+        LoraLayer trained = vit.loraLayers().values().iterator().next();
         NDArray weight = trained.weight().getArray();
         weight.setRequiresGradient(true);
         NDArray target = normal(4, 64);
