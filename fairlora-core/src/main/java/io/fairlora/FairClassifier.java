@@ -2,12 +2,15 @@ package io.fairlora;
 
 import static com.google.common.base.Preconditions.checkArgument;
 
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.google.common.collect.ImmutableList;
 import io.fairlora.lora.AdapterMath;
 import io.fairlora.lora.Backbone;
+import io.fairlora.lora.InputSpec;
 import io.fairlora.lora.LoraAdapter;
 import io.fairlora.lora.ModelCard;
 import io.fairlora.lora.PeftFormat;
@@ -71,6 +74,36 @@ public final class FairClassifier implements AutoCloseable {
      */
     public List<String> classes() {
         return ImmutableList.copyOf(candidate.classes());
+    }
+
+    /**
+     * The pixels that {@link #probabilities(NDArray)} takes.
+     *
+     * @return the backbone's
+     */
+    public InputSpec input() {
+        return model.backbone().input();
+    }
+
+    /**
+     * Where the classifier computes.
+     *
+     * @return the backbone's device
+     */
+    public Device device() {
+        return model.backbone().device();
+    }
+
+    /**
+     * Predicts probabilities of pixels on the classifier's device, without recording gradients.
+     *
+     * @param pixels {@code UINT8} of shape (batch, 3, height, width) in the size of {@link
+     *     #input()}
+     * @return shape (batch, classes), rows sum to 1; it belongs to the pixels' manager, as do
+     *     arrays made on the way: give them a manager of their own and close it
+     */
+    public NDArray probabilities(NDArray pixels) {
+        return model.probabilities(pixels);
     }
 
     /**
@@ -154,14 +187,32 @@ public final class FairClassifier implements AutoCloseable {
      */
     public void save(Path directory, @Nullable FairnessReport report, String baseModel)
             throws IOException {
+        save(directory, report, baseModel, "");
+    }
+
+    /**
+     * Writes a directory that PEFT reads onto a classifier although the backbone's own file holds
+     * none: the layers of such a file are named without what precedes them in a classifier, and
+     * PEFT takes an adapter whose names it does not find for an untrained one.
+     *
+     * @param directory made if absent
+     * @param report the auditor's report, or {@code null}
+     * @param baseModel the backbone's name or directory, as PEFT is to find it; one line, empty if
+     *     it is not to be said
+     * @param prefix what precedes the names of layers in a classifier, such as {@code "vit."} in
+     *     Hugging Face's ViT; names that begin with it are left as they are
+     * @throws IOException if it cannot be written
+     */
+    public void save(
+            Path directory, @Nullable FairnessReport report, String baseModel, String prefix)
+            throws IOException {
         LinearHead.Weights head = candidate.servedHead();
         Map<String, String> provenance = new LinkedHashMap<>(candidate.adapter().provenance());
         provenance.putAll(notes);
         provenance.put(NAME, candidate.name());
         provenance.put(CLASSES, JSON.writeValueAsString(candidate.classes()));
         LoraAdapter adapter =
-                candidate
-                        .adapter()
+                prefixed(candidate.adapter(), prefix)
                         .withSavedModules(Map.of(WEIGHT, head.weight(), BIAS, head.bias()))
                         .withProvenance(provenance);
         ModelCard card = ModelCard.of(baseModel);
@@ -169,6 +220,23 @@ public final class FairClassifier implements AutoCloseable {
             card = card.withSection("## Fairness\n\n```\n" + report + "```\n");
         }
         PeftFormat.write(directory, adapter, card);
+    }
+
+    private static LoraAdapter prefixed(LoraAdapter adapter, String prefix) {
+        return new LoraAdapter(
+                adapter.config(),
+                prefixed(adapter.layers(), prefix),
+                prefixed(adapter.biases(), prefix),
+                adapter.savedModules(),
+                adapter.provenance());
+    }
+
+    private static <T> Map<String, T> prefixed(Map<String, T> named, String prefix) {
+        Map<String, T> renamed = new LinkedHashMap<>();
+        named.forEach(
+                (name, value) ->
+                        renamed.put(name.startsWith(prefix) ? name : prefix + name, value));
+        return renamed;
     }
 
     /**

@@ -15,6 +15,7 @@ import io.fairlora.strategy.DebiasStrategy;
 import io.fairlora.strategy.FineTuning;
 import io.fairlora.strategy.Strategies;
 import io.fairlora.training.AdapterPenalty;
+import io.fairlora.training.Images;
 import io.fairlora.training.TaskImages;
 import io.fairlora.training.TrainingListener;
 import io.fairlora.training.TrainingSettings;
@@ -38,8 +39,9 @@ import org.jspecify.annotations.Nullable;
  * }</pre>
  *
  * <p>With a {@linkplain Builder#checkpoint checkpoint} a run can be killed at any moment and
- * started again: it goes on to the same bits, given the same seed, machine and number of threads.
- * An interrupt of the thread stops it between two steps.
+ * started again: it goes on to the same bits, given the same seed, machine and number of threads. A
+ * run with other settings, examples, images or augmentation is refused, not gone on with. An
+ * interrupt of the thread stops it between two steps.
  */
 public final class FairLora {
 
@@ -196,6 +198,8 @@ public final class FairLora {
         identity.put("examples", Integer.toString(train.size()));
         identity.put("classes", train.classes().toString());
         identity.put("labels", digest(train));
+        identity.put("list of images", names(train.images()));
+        identity.put("image processing", train.images().describe());
         return identity;
     }
 
@@ -207,6 +211,16 @@ public final class FairLora {
         }
         for (float weight : train.weights()) {
             hasher.putFloat(weight);
+        }
+        return hasher.hash().toString();
+    }
+
+    /** Identifies the images by their names, in their order. */
+    private static String names(Images images) {
+        Hasher hasher = Hashing.sha256().newHasher();
+        for (int i = 0; i < images.size(); i++) {
+            String name = images.name(i);
+            hasher.putInt(name.length()).putUnencodedChars(name);
         }
         return hasher.hash().toString();
     }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.types.DataType;
+import io.fairlora.lora.InputSpec;
 import io.fairlora.lora.LoraAdapter;
 import io.fairlora.lora.TinyBackbone;
 import io.fairlora.metrics.report.FairnessReport;
@@ -20,7 +21,9 @@ import io.fairlora.party.SensitiveAdapterRequest;
 import io.fairlora.strategy.DebiasStrategy;
 import io.fairlora.strategy.Strategies;
 import io.fairlora.strategy.Unlearning;
+import io.fairlora.training.ForwardingImages;
 import io.fairlora.training.Handles;
+import io.fairlora.training.Images;
 import io.fairlora.training.TaskImages;
 import io.fairlora.training.TinyFaces;
 import io.fairlora.training.TrainingStoppedException;
@@ -33,6 +36,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -256,7 +260,81 @@ class FairLoraTest {
         float[] weights = new float[60];
         Arrays.fill(weights, 2);
         refused(runs.builder(Strategies.ERM), runs.train.task().withWeights(weights), "labels");
+        int[] reversed = IntStream.range(0, 60).map(i -> 59 - i).toArray();
+        refused(
+                runs.builder(Strategies.ERM),
+                TaskImages.of(
+                        runs.train.select(reversed), runs.train.labels(), runs.train.classes()),
+                "list of images");
         assertThat(Files.readAllBytes(file)).isEqualTo(before);
+    }
+
+    /** Images of which every epoch sees another strength of the same change. */
+    private static final class Dimmed extends ForwardingImages {
+
+        private final int strength;
+
+        Dimmed(Images images, int strength) {
+            super(images);
+            this.strength = strength;
+        }
+
+        @Override
+        public Images forEpoch(long seed, int epoch) {
+            return new ForwardingImages(images()) {
+                @Override
+                public void read(int index, InputSpec spec, byte[] target, int offset) {
+                    super.read(index, spec, target, offset);
+                    for (int i = offset; i < offset + spec.bytes(); i++) {
+                        target[i] = (byte) ((target[i] & 0xFF) / (strength + epoch));
+                    }
+                }
+            };
+        }
+
+        @Override
+        public String describe() {
+            return super.describe() + ", dimmed by " + strength;
+        }
+    }
+
+    private TaskImages dimmed(int strength) {
+        return TaskImages.of(
+                new Dimmed(runs.train, strength), runs.train.labels(), runs.train.classes());
+    }
+
+    @Test
+    void aRunGoesOnWithItsOwnAugmentationOnly() {
+        Candidate straight;
+        try (FairClassifier whole = runs.unaudited().build().fit(dimmed(2))) {
+            straight = whole.candidate();
+        }
+        FairLora killed =
+                runs.unaudited()
+                        .checkpoint(file, 3)
+                        .listener(
+                                progress -> {
+                                    if (progress.step() == 8) {
+                                        throw new IllegalStateException("killed");
+                                    }
+                                })
+                        .build();
+        assertThatThrownBy(() -> killed.fit(dimmed(2))).hasMessage("killed");
+        FairLora again = runs.unaudited().checkpoint(file, 3).build();
+        assertThatThrownBy(() -> again.fit(dimmed(3)))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage(
+                        "checkpoint "
+                                + file
+                                + " is of another run: its image processing is as they are, dimmed"
+                                + " by 2, this run's is as they are, dimmed by 3");
+        assertThatThrownBy(() -> again.fit(runs.train.task()))
+                .hasMessageEndingWith(
+                        "its image processing is as they are, dimmed by 2, this run's is as they"
+                                + " are");
+        try (FairClassifier rest = again.fit(dimmed(2))) {
+            assertThat(rest.candidate()).isEqualTo(straight);
+        }
     }
 
     private void refused(FairLora.Builder builder, TaskImages data, String what) {

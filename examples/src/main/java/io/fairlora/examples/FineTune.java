@@ -1,15 +1,21 @@
 package io.fairlora.examples;
 
 import ai.djl.Device;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.fairlora.FairClassifier;
 import io.fairlora.FairLora;
+import io.fairlora.lora.LayeredBackbone;
 import io.fairlora.lora.LoraConfig;
 import io.fairlora.metrics.report.FairnessReport;
 import io.fairlora.metrics.report.JsonFormat;
 import io.fairlora.ndarray.Precision;
+import io.fairlora.party.LinearEraser;
 import io.fairlora.party.LocalAuditor;
 import io.fairlora.strategy.DebiasStrategy;
 import io.fairlora.strategy.Strategies;
+import io.fairlora.training.CountDisplay;
+import io.fairlora.training.EncodedImages;
+import io.fairlora.training.Images;
 import io.fairlora.training.ProgressDisplay;
 import io.fairlora.training.TaskImages;
 import io.fairlora.training.TrainingSettings;
@@ -23,6 +29,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -46,12 +53,29 @@ public final class FineTune implements Callable<Integer> {
     private static final Set<String> WRITTEN =
             Set.of("adapter_config.json", "adapter_model.safetensors", "README.md");
 
+    /** The types of model whose classifier's layers are named after the type. */
+    private static final Set<String> NAMED_BY_TYPE =
+            Set.of("vit", "deit", "dinov2", "dinov2_with_registers");
+
+    /** The strategies that fit an eraser, some of them at the very end. */
+    private static final Set<String> ERASERS =
+            Set.of(Strategies.ERASE.name(), Strategies.DISTILL.name());
+
     @Option(
             names = "--model",
             required = true,
-            paramLabel = "DIR",
-            description = "A ViT as Hugging Face saves it: config.json, model.safetensors.")
-    private Path model = Path.of("");
+            paramLabel = "MODEL",
+            description = {
+                "A ViT, DeiT or DINOv2 as Hugging Face or timm saves it: a directory with",
+                "config.json and model.safetensors, or its name on the Hugging Face hub, such as",
+                "google/vit-base-patch16-224, which is searched in the hub's local cache."
+            })
+    private String model = "";
+
+    @Option(
+            names = "--download",
+            description = "Download the model from the hub if the local cache lacks it.")
+    private boolean download;
 
     @Option(
             names = "--data",
@@ -75,6 +99,14 @@ public final class FineTune implements Callable<Integer> {
             paramLabel = "COL",
             description = "What to predict.")
     private String label = "";
+
+    @Option(
+            names = "--group",
+            paramLabel = "COL",
+            description =
+                    "Of the labels' file: images of one value, such as a person, are not split"
+                            + " between training and validation.")
+    private @Nullable String group;
 
     @Option(
             names = "--strategy",
@@ -144,6 +176,14 @@ public final class FineTune implements Callable<Integer> {
     private List<String> targetModules = List.of();
 
     @Option(
+            names = "--adapted-layers",
+            paramLabel = "N",
+            description =
+                    "How many of the last layers carry LoRA, half of them by default: what the"
+                            + " others make of an image is computed once and kept in memory.")
+    private @Nullable Integer adaptedLayers;
+
+    @Option(
             names = "--augment",
             defaultValue = "NONE",
             description =
@@ -179,6 +219,8 @@ public final class FineTune implements Callable<Integer> {
 
     @Option(names = "--seed", defaultValue = "0", description = "Default ${DEFAULT-VALUE}.")
     private long seed;
+
+    private String prefix = "";
 
     /** Changes of the images in training. */
     enum Augment {
@@ -235,22 +277,77 @@ public final class FineTune implements Callable<Integer> {
     public Integer call() throws IOException {
         DebiasStrategy chosen = Strategies.named(strategy);
         check(chosen);
-        try (VisionTransformer vit = VisionTransformer.load(model, Device.cpu())) {
+        Path place = ModelPlace.of(model, download);
+        prefix = classifierPrefix(place);
+        try (VisionTransformer vit = VisionTransformer.load(place, Device.cpu())) {
             vit.setPrecision(precision);
+            int firstAdapted = vit.layers() - adaptedLayers(vit);
             DatasetCheck how =
                     (strict ? DatasetCheck.STRICT : DatasetCheck.LENIENT)
                             .withThreads(Runtime.getRuntime().availableProcessors());
-            FolderParties parties =
+            try (FolderParties parties =
                     new FolderParties(
                             new FolderParties.Reading(data, how, cache, vit.input()),
                             labels,
                             label,
+                            group,
                             validation,
-                            seed);
-            System.out.println("developer: " + parties.developer().report());
-            fit(vit, parties, chosen);
-            System.out.println("saved to " + out);
-            return 0;
+                            seed,
+                            images -> hiddenStates(images, vit, firstAdapted))) {
+                System.out.println("developer: " + parties.developer().report());
+                fit(vit, parties, chosen, firstAdapted);
+                System.out.println("saved to " + out);
+                return 0;
+            }
+        }
+    }
+
+    /** PEFT puts the adapter onto Hugging Face's classifier, also if the model is a plain one. */
+    private static String classifierPrefix(Path model) throws IOException {
+        Path config = model.resolve("config.json");
+        if (!Files.isRegularFile(config)) {
+            return "";
+        }
+        String type = new ObjectMapper().readTree(config.toFile()).path("model_type").asText();
+        return NAMED_BY_TYPE.contains(type) ? type + "." : "";
+    }
+
+    /** The upper half, unless told otherwise. */
+    private int adaptedLayers(VisionTransformer vit) {
+        int count = adaptedLayers == null ? (vit.layers() + 1) / 2 : adaptedLayers;
+        if (count < 1 || count > vit.layers()) {
+            throw new IllegalArgumentException(
+                    "--adapted-layers must be in 1.." + vit.layers() + ", found " + count);
+        }
+        return count;
+    }
+
+    /** What the layers below the lowest adapted one make of the images, if memory holds it. */
+    private static Images hiddenStates(Images images, VisionTransformer vit, int firstAdapted) {
+        if (firstAdapted == 0) {
+            return images;
+        }
+        long allowed = Runtime.getRuntime().maxMemory() / 2;
+        long needed = images.size() * EncodedImages.bytesPerImage(vit, firstAdapted);
+        if (needed > allowed) {
+            System.err.printf(
+                    Locale.ROOT,
+                    "the %d frozen layers run anew in every epoch: to keep what they make of the"
+                            + " images takes %,d MB, half of the memory that Java may take is %,d"
+                            + " MB (java -Xmx)%n",
+                    firstAdapted,
+                    needed >> 20,
+                    allowed >> 20);
+            return images;
+        }
+        String what = "layers 1 to " + firstAdapted + " run once";
+        try (LayeredBackbone fork = vit.fork()) {
+            return EncodedImages.of(
+                    images,
+                    fork,
+                    firstAdapted,
+                    allowed,
+                    new CountDisplay(System.err, what, images.size()));
         }
     }
 
@@ -295,12 +392,16 @@ public final class FineTune implements Callable<Integer> {
         }
     }
 
-    private LoraConfig lora() {
-        return LoraConfig.builder()
-                .rank(rank)
-                .alpha(alpha)
-                .targetModules(targetModules.toArray(String[]::new))
-                .build();
+    private LoraConfig lora(int from, int to) {
+        LoraConfig.Builder lora =
+                LoraConfig.builder()
+                        .rank(rank)
+                        .alpha(alpha)
+                        .targetModules(targetModules.toArray(String[]::new));
+        if (from > 0) {
+            lora.layersToTransform(IntStream.range(from, to).toArray());
+        }
+        return lora.build();
     }
 
     private TrainingSettings settings() {
@@ -311,17 +412,18 @@ public final class FineTune implements Callable<Integer> {
                 .withSeed(seed);
     }
 
-    private void fit(VisionTransformer vit, FolderParties parties, DebiasStrategy chosen)
+    private void fit(
+            VisionTransformer vit, FolderParties parties, DebiasStrategy chosen, int firstAdapted)
             throws IOException {
         FairLora.Builder run =
                 FairLora.builder()
                         .backbone(vit)
                         .strategy(chosen)
-                        .lora(lora())
+                        .lora(lora(firstAdapted, vit.layers()))
                         .settings(settings())
                         .listener(new ProgressDisplay(System.err));
-        TaskImages train = parties.train(augment.augmentation());
-        try (LocalAuditor auditor = auditor(vit, parties)) {
+        TaskImages train = parties.train(augment == Augment.NONE ? null : augment.augmentation());
+        try (AnnouncedAuditor auditor = auditor(vit, parties, chosen)) {
             if (auditor != null) {
                 run.auditor(auditor);
             }
@@ -333,7 +435,7 @@ public final class FineTune implements Callable<Integer> {
                     System.out.println();
                     System.out.println(report);
                 }
-                classifier.save(out, report, model.toString());
+                classifier.save(out, report, model, prefix);
                 if (report != null && json != null) {
                     OutputFile.write(json, JsonFormat.write(report) + "\n");
                 }
@@ -342,18 +444,33 @@ public final class FineTune implements Callable<Integer> {
     }
 
     /** The second party, if there is a sensitive attribute. */
-    private @Nullable LocalAuditor auditor(VisionTransformer vit, FolderParties parties) {
+    private @Nullable AnnouncedAuditor auditor(
+            VisionTransformer vit, FolderParties parties, DebiasStrategy chosen) {
         if (sensitive == null || sensitiveLabels == null) {
             return null;
         }
         FolderParties.Auditor held = parties.auditor(sensitiveLabels, sensitive);
         System.out.println("auditor: " + held.summary());
-        return LocalAuditor.builder()
-                .backbone(vit)
-                .sensitive(held.sensitive())
-                .audit(held.audit())
-                .minimumGroupSize(minimumGroupSize)
-                .build();
+        int needed = LinearEraser.imagesNeeded(vit.featureSize());
+        if (ERASERS.contains(chosen.name()) && held.sensitive().size() < needed) {
+            throw new IllegalArgumentException(
+                    String.format(
+                            "--strategy %s needs %d images of known %s beside those held back, as"
+                                    + " the model has %d features; found %d",
+                            chosen.name(),
+                            needed,
+                            sensitive,
+                            vit.featureSize(),
+                            held.sensitive().size()));
+        }
+        return new AnnouncedAuditor(
+                LocalAuditor.builder()
+                        .backbone(vit)
+                        .sensitive(held.sensitive())
+                        .audit(held.audit())
+                        .minimumGroupSize(minimumGroupSize)
+                        .build(),
+                System.err);
     }
 
     private void printAccuracy(double accuracy, FolderParties parties) {

@@ -3,7 +3,9 @@ package io.fairlora.examples;
 import io.fairlora.lora.InputSpec;
 import io.fairlora.party.AuditImages;
 import io.fairlora.party.SensitiveImages;
+import io.fairlora.training.CountDisplay;
 import io.fairlora.training.EpochOrder;
+import io.fairlora.training.Images;
 import io.fairlora.training.TaskImages;
 import io.fairlora.vision.dataset.DatasetCheck;
 import io.fairlora.vision.dataset.FaceDataset;
@@ -13,17 +15,18 @@ import io.fairlora.vision.transform.Augmentation;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.stream.IntStream;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A user's own folder, as the two parties see it: the developer reads the file of labels and never
  * that of the sensitive attribute. Both keep the same files for validation.
  */
-final class FolderParties {
+final class FolderParties implements AutoCloseable {
 
     /**
      * How a folder is read.
@@ -35,82 +38,178 @@ final class FolderParties {
      */
     record Reading(Path data, DatasetCheck check, @Nullable Path cache, InputSpec input) {
 
-        FaceDataset column(Path list, String column, String party) {
-            FaceDataset faces =
+        FaceDataset columns(Path list, String party, String column, String... more) {
+            List<String> columns = new ArrayList<>(List.of(column));
+            columns.addAll(List.of(more));
+            FaceDataset listed =
                     ImageFolder.builder()
                             .setRoot(data)
                             .setLabels(list)
-                            .optLabelColumns(column)
-                            .build()
-                            .labelled(column)
-                            .checked(check);
+                            .optLabelColumns(columns.toArray(String[]::new))
+                            .build();
+            try {
+                return readable(listed.labelled(column), list, party);
+            } catch (RuntimeException e) {
+                listed.close();
+                throw e;
+            }
+        }
+
+        private FaceDataset readable(FaceDataset labelled, Path list, String party) {
+            FaceDataset faces =
+                    labelled.checked(
+                            check.withListener(
+                                    new CountDisplay(
+                                            System.err, party + " reads", labelled.size())));
             if (faces.size() == 0) {
                 throw new IllegalArgumentException(
                         list + " labels no image of " + data + " that can be read");
             }
-            if (cache == null) {
-                return faces;
-            }
-            return faces.withImages(
-                    MappedImages.of(
+            return faces;
+        }
+
+        /** The images, decoded no more if there is a cache. */
+        Images cached(FaceDataset faces, String party) {
+            return cache == null
+                    ? faces.images()
+                    : MappedImages.of(
                             faces.images(),
                             input,
                             cache.resolve(party + ".pixels"),
                             Runtime.getRuntime().availableProcessors(),
-                            read -> {}));
+                            new CountDisplay(System.err, party + " caches", faces.size()));
         }
     }
 
     private final Reading reading;
-    private final FaceDataset developer;
     private final String label;
-    private final Map<String, Integer> heldOut = new HashMap<>();
-    private final Map<String, Integer> known = new HashMap<>();
-    private final int[] trainRows;
-    private final int[] validationRows;
+    private final UnaryOperator<Images> keep;
+    private final FaceDataset developer;
+    private final Images kept;
+    private final Map<String, Integer> rows = new HashMap<>();
+    private final boolean[] heldBack;
+    private final List<FaceDataset> opened = new ArrayList<>();
 
     /**
-     * Reads the developer's labels and holds a part of every class back, at least one image of each
-     * that has two.
+     * Reads the developer's labels and holds a part of every class back.
+     *
+     * @param group the column whose images stay on one side, or {@code null}
+     * @param keep makes of images those with what is kept of each
      */
-    FolderParties(Reading reading, Path labels, String label, double validation, long seed) {
+    FolderParties(
+            Reading reading,
+            Path labels,
+            String label,
+            @Nullable String group,
+            double validation,
+            long seed,
+            UnaryOperator<Images> keep) {
         this.reading = reading;
         this.label = label;
-        developer = reading.column(labels, label, "developer");
-        int[] classes = developer.labels(label);
-        List<Integer> train = new ArrayList<>();
-        List<Integer> held = new ArrayList<>();
-        for (int c = 0; c < developer.classes(label).size(); c++) {
-            int wanted = c;
-            int[] members =
-                    IntStream.range(0, classes.length).filter(i -> classes[i] == wanted).toArray();
-            int[] order = EpochOrder.of(members.length, seed, c);
-            long count = Math.max(1, Math.round(validation * members.length));
-            long kept = members.length < 2 ? 0 : Math.min(count, members.length - 1);
-            for (int i = 0; i < order.length; i++) {
-                (i < kept ? held : train).add(members[order[i]]);
+        this.keep = keep;
+        String[] more = group == null ? new String[0] : new String[] {group};
+        FaceDataset faces = reading.columns(labels, "developer", label, more);
+        try {
+            for (int row = 0; row < faces.size(); row++) {
+                rows.put(faces.images().name(row), row);
+            }
+            heldBack = heldBack(faces, label, group, validation, seed);
+            developer = faces.withImages(reading.cached(faces, "developer"));
+            kept = keep.apply(developer.images());
+            opened.add(developer);
+        } catch (RuntimeException e) {
+            faces.close();
+            throw e;
+        }
+    }
+
+    /**
+     * Holds whole groups back, in random order, as long as each brings the number of held images of
+     * its classes nearer to what is wanted: the given part, at least 1 and never all.
+     */
+    private static boolean[] heldBack(
+            FaceDataset faces, String label, @Nullable String group, double part, long seed) {
+        int[] classes = faces.labels(label);
+        int[] wanted = new int[faces.classes(label).size()];
+        for (int c : classes) {
+            wanted[c]++;
+        }
+        int[] total = wanted.clone();
+        int[] left = wanted.clone();
+        for (int c = 0; c < wanted.length; c++) {
+            long count = Math.max(1, Math.round(part * wanted[c]));
+            wanted[c] = (int) Math.max(0, Math.min(count, wanted[c] - 1L));
+        }
+        List<int[]> groups = groups(faces, group);
+        boolean[] held = new boolean[classes.length];
+        for (int g : EpochOrder.of(groups.size(), seed, 0)) {
+            int[] counts = new int[wanted.length];
+            for (int row : groups.get(g)) {
+                counts[classes[row]]++;
+            }
+            int nearer = 0;
+            for (int c = 0; c < counts.length; c++) {
+                nearer += Math.abs(wanted[c]) - Math.abs(wanted[c] - counts[c]);
+            }
+            if (nearer > 0) {
+                for (int row : groups.get(g)) {
+                    held[row] = true;
+                }
+                for (int c = 0; c < counts.length; c++) {
+                    wanted[c] -= counts[c];
+                    left[c] -= counts[c];
+                }
             }
         }
-        trainRows = train.stream().mapToInt(i -> i).sorted().toArray();
-        validationRows = held.stream().mapToInt(i -> i).sorted().toArray();
-        for (int row : validationRows) {
-            heldOut.put(developer.images().name(row), classes[row]);
+        for (int c = 0; c < left.length; c++) {
+            if (left[c] == 0 && total[c] > 0) {
+                throw new IllegalArgumentException(
+                        String.format(
+                                "no image of %s %s is left to train on: all are of one %s that is"
+                                        + " held back; choose another --seed or --validation",
+                                label, faces.classes(label).get(c), group));
+            }
         }
-        for (int row : trainRows) {
-            known.put(developer.images().name(row), classes[row]);
+        return held;
+    }
+
+    /** The rows of every group; a row of unknown group, or without groups each, is its own. */
+    private static List<int[]> groups(FaceDataset faces, @Nullable String group) {
+        Map<Integer, List<Integer>> members = new LinkedHashMap<>();
+        int[] values = group == null ? new int[0] : faces.labels(group);
+        for (int row = 0; row < faces.size(); row++) {
+            boolean alone = group == null || values[row] < 0;
+            members.computeIfAbsent(alone ? -1 - row : values[row], g -> new ArrayList<>())
+                    .add(row);
         }
+        return members.values().stream()
+                .map(list -> list.stream().mapToInt(i -> i).toArray())
+                .toList();
     }
 
     FaceDataset developer() {
         return developer;
     }
 
-    TaskImages train(Augmentation augmentation) {
-        return developer.augmented(augmentation).select(trainRows).task(label);
+    private int[] rows(boolean held) {
+        return rows.values().stream()
+                .filter(row -> heldBack[row] == held)
+                .sorted()
+                .mapToInt(i -> i)
+                .toArray();
+    }
+
+    /** What is kept of an image is not that of an augmented one. */
+    TaskImages train(@Nullable Augmentation augmentation) {
+        FaceDataset faces =
+                augmentation == null
+                        ? developer.withImages(kept)
+                        : developer.augmented(augmentation);
+        return faces.select(rows(false)).task(label);
     }
 
     TaskImages validation() {
-        return developer.select(validationRows).task(label);
+        return developer.withImages(kept).select(rows(true)).task(label);
     }
 
     /** What the auditor holds. */
@@ -121,18 +220,38 @@ final class FolderParties {
      * trains on all others that its own list names.
      */
     Auditor auditor(Path sensitiveLabels, String sensitive) {
-        FaceDataset faces = reading.column(sensitiveLabels, sensitive, "auditor");
+        FaceDataset listed = reading.columns(sensitiveLabels, "auditor", sensitive);
+        opened.add(listed);
+        return auditor(listed.withImages(keptOf(listed)), sensitiveLabels, sensitive);
+    }
+
+    /** Taken from the developer's where all are among them, else read anew. */
+    private Images keptOf(FaceDataset faces) {
+        Images images = faces.images();
+        int[] positions = new int[images.size()];
+        for (int i = 0; i < positions.length; i++) {
+            Integer row = rows.get(images.name(i));
+            if (row == null) {
+                return keep.apply(reading.cached(faces, "auditor"));
+            }
+            positions[i] = row;
+        }
+        return kept.select(positions);
+    }
+
+    private Auditor auditor(FaceDataset faces, Path list, String sensitive) {
         List<Integer> own = new ArrayList<>();
         List<Integer> measured = new ArrayList<>();
         for (int i = 0; i < faces.size(); i++) {
-            (heldOut.containsKey(faces.images().name(i)) ? measured : own).add(i);
+            Integer row = rows.get(faces.images().name(i));
+            (row != null && heldBack[row] ? measured : own).add(i);
         }
         if (own.isEmpty() || measured.isEmpty()) {
             throw new IllegalArgumentException(
                     String.format(
                             "%s knows the %s of %d images held back for validation and of %d"
                                     + " others, expected some of both",
-                            sensitiveLabels, sensitive, measured.size(), own.size()));
+                            list, sensitive, measured.size(), own.size()));
         }
         FaceDataset others = faces.select(own.stream().mapToInt(i -> i).toArray());
         FaceDataset audited = faces.select(measured.stream().mapToInt(i -> i).toArray());
@@ -140,7 +259,7 @@ final class FolderParties {
                 withTask(others, others.sensitive(sensitive)),
                 AuditImages.of(
                         audited.images(),
-                        labels(audited, heldOut),
+                        labels(audited),
                         developer.classes(label),
                         sensitive,
                         audited.labels(sensitive),
@@ -151,18 +270,24 @@ final class FolderParties {
     /** An eraser "given y" needs the task's label of all the auditor's images. */
     private SensitiveImages withTask(FaceDataset others, SensitiveImages sensitive) {
         for (int i = 0; i < others.size(); i++) {
-            if (!known.containsKey(others.images().name(i))) {
+            if (!rows.containsKey(others.images().name(i))) {
                 return sensitive;
             }
         }
-        return sensitive.withTask(labels(others, known), developer.classes(label));
+        return sensitive.withTask(labels(others), developer.classes(label));
     }
 
-    private static int[] labels(FaceDataset faces, Map<String, Integer> byName) {
+    private int[] labels(FaceDataset faces) {
+        int[] all = developer.labels(label);
         int[] labels = new int[faces.size()];
         for (int i = 0; i < labels.length; i++) {
-            labels[i] = Objects.requireNonNull(byName.get(faces.images().name(i)));
+            labels[i] = all[Objects.requireNonNull(rows.get(faces.images().name(i)))];
         }
         return labels;
+    }
+
+    @Override
+    public void close() {
+        opened.forEach(FaceDataset::close);
     }
 }

@@ -7,6 +7,11 @@ import ai.djl.Device;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.fairlora.FairClassifier;
+import io.fairlora.lora.InputSpec;
+import io.fairlora.lora.Interpolation;
+import io.fairlora.safetensors.SafetensorsFile;
+import io.fairlora.training.TaskImages;
+import io.fairlora.vision.dataset.DatasetCheck;
 import io.fairlora.vision.dataset.FileImages;
 import io.fairlora.vision.vit.VisionTransformer;
 import java.awt.image.BufferedImage;
@@ -17,8 +22,13 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeEach;
@@ -116,12 +126,16 @@ class FineTuneTest {
     }
 
     private JsonNode predictions() throws IOException {
+        return predictions(MODEL);
+    }
+
+    private JsonNode predictions(Path model) throws IOException {
         Path json = folder.resolve("predictions.json");
         List<String> args =
                 new ArrayList<>(
                         List.of(
                                 "--model",
-                                MODEL.toString(),
+                                model.toString(),
                                 "--adapter",
                                 out.toString(),
                                 "--json",
@@ -135,7 +149,7 @@ class FineTuneTest {
 
     @Test
     void predictImagesOpensTheResultWithItsClasses() throws IOException {
-        assertThat(FineTune.run(args("--augment", "flip"))).isZero();
+        assertThat(FineTune.run(args("--augment", "flip", "--adapted-layers", "2"))).isZero();
 
         JsonNode predictions = predictions();
         int right = 0;
@@ -156,6 +170,38 @@ class FineTuneTest {
                 .doesNotContain("secret");
         assertThat(Files.readString(out.resolve("adapter_config.json")))
                 .contains("\"base_model_name_or_path\": \"" + MODEL + "\"");
+    }
+
+    /**
+     * PEFT looks for an adapter's names in the classifier, and warns at most if they are not there.
+     */
+    @Test
+    void anAdapterOfAPlainModelIsNamedForAClassifier() throws IOException {
+        Path plain =
+                Path.of("../fairlora-vision/src/main/resources/io/fairlora/vision/zoo/tiny-vit");
+        String[] args = args();
+        args[1] = plain.toString();
+        assertThat(FineTune.run(args)).isZero();
+
+        try (SafetensorsFile file =
+                SafetensorsFile.open(out.resolve("adapter_model.safetensors"))) {
+            assertThat(file.names())
+                    .contains(
+                            "base_model.model.classifier.weight",
+                            "base_model.model.vit.encoder.layer.5.attention.attention.query.lora_A"
+                                    + ".weight")
+                    .allMatch(name -> name.matches("base_model\\.model\\.(vit|classifier)\\..*"));
+        }
+        JsonNode predictions = predictions(plain);
+        try (VisionTransformer vit = VisionTransformer.load(plain, Device.cpu());
+                FairClassifier classifier = FairClassifier.load(out, vit)) {
+            FileImages first = FileImages.of(List.of(data.resolve("0.png")));
+            int best = classifier.predict(first)[0];
+            assertThat(predictions.get(0).at("/top/0/label").asText())
+                    .isEqualTo(classifier.classes().get(best));
+            assertThat(classifier.probabilities(first).get(best))
+                    .isCloseTo(predictions.get(0).at("/top/0/score").floatValue(), within(1e-5f));
+        }
     }
 
     @Test
@@ -187,6 +233,87 @@ class FineTuneTest {
                     .containsExactlyInAnyOrder(
                             "README.md", "adapter_config.json", "adapter_model.safetensors");
         }
+    }
+
+    private static Map<String, Set<String>> sides(Path labels, long seed) {
+        Map<String, Set<String>> sides = new HashMap<>();
+        try (FolderParties parties =
+                new FolderParties(
+                        new FolderParties.Reading(
+                                labels.resolveSibling("faces"),
+                                DatasetCheck.LENIENT,
+                                null,
+                                new InputSpec(16, 16, Interpolation.BILINEAR)),
+                        labels,
+                        "mood",
+                        "person",
+                        0.25,
+                        seed,
+                        images -> images)) {
+            for (TaskImages side : List.of(parties.train(null), parties.validation())) {
+                String name = side.size() > COUNT / 2 ? "train" : "held";
+                Set<String> files = sides.computeIfAbsent(name, n -> new HashSet<>());
+                for (int i = 0; i < side.size(); i++) {
+                    files.add(side.images().name(i));
+                }
+            }
+        }
+        return sides;
+    }
+
+    @Test
+    void nobodyIsOnBothSides() throws IOException {
+        // Twelve persons with five images each, of both moods; three images of nobody known.
+        List<String> rows = new ArrayList<>(List.of("file,mood,person"));
+        for (int i = 0; i < COUNT; i++) {
+            String person = i < 3 ? "" : "p" + i / 5;
+            rows.add(i + ".png," + (i % 2 == 0 ? "glum" : "merry") + "," + person);
+        }
+        Files.write(labels, rows, StandardCharsets.UTF_8);
+        Set<Set<String>> splits = new HashSet<>();
+        for (long seed = 0; seed < 5; seed++) {
+            Map<String, Set<String>> sides = sides(labels, seed);
+            Set<String> held = sides.getOrDefault("held", Set.of());
+            assertThat(held).hasSizeBetween(12, 18);
+            assertThat(sides.get("train"))
+                    .hasSize(COUNT - held.size())
+                    .doesNotContainAnyElementsOf(held);
+            for (int person = 1; person < 12; person++) {
+                int of = 5 * person;
+                long there =
+                        IntStream.range(of, of + 5).filter(i -> held.contains(i + ".png")).count();
+                assertThat(there).as("images of p%s held back", person).isIn(0L, 5L);
+            }
+            assertThat(held.stream().filter(f -> Integer.parseInt(f.replace(".png", "")) % 2 == 0))
+                    .as("glum ones")
+                    .hasSizeBetween(5, 10);
+            splits.add(held);
+        }
+        assertThat(splits).hasSizeGreaterThan(2);
+        assertThat(FineTune.run(args("--group", "person"))).isZero();
+        assertThat(errorOf(args("--group", "family")))
+                .startsWith("error: " + labels + ": there is no column family");
+    }
+
+    @Test
+    void saysBeforeItTrainsThatAnEraserNeedsMoreImages() {
+        assertThat(errorOf(withGroups("--strategy", "distill")))
+                .startsWith("error: --strategy DISTILL needs ")
+                .contains(" images of known group beside those held back, as the model has ")
+                .endsWith("; found 48" + System.lineSeparator());
+        assertThat(out).doesNotExist();
+    }
+
+    @Test
+    void allLayersMayBeAdapted() throws IOException {
+        assertThat(FineTune.run(args("--adapted-layers", "2"))).isZero();
+        assertThat(Files.readString(out.resolve("adapter_config.json")))
+                .contains("\"layers_to_transform\": null");
+        assertThat(FineTune.run(args("--adapted-layers", "1"))).isZero();
+        assertThat(Files.readString(out.resolve("adapter_config.json")))
+                .containsPattern("\"layers_to_transform\": \\[\\s*1\\s*\\]");
+        assertThat(errorOf(args("--adapted-layers", "3")))
+                .startsWith("error: --adapted-layers must be in 1..2, found 3");
     }
 
     @Test

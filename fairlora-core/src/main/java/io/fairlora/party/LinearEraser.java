@@ -27,6 +27,17 @@ import java.util.Arrays;
  */
 public record LinearEraser(HostTensor u, HostTensor v, HostTensor shift) {
 
+    /**
+     * How many images an auditor needs to fit an eraser: with fewer the covariance of the features
+     * is too rough.
+     *
+     * @param featureSize the number of features
+     * @return images
+     */
+    public static int imagesNeeded(int featureSize) {
+        return LinearErasers.minimum(featureSize);
+    }
+
     /** Features may be nearly collinear; this part of their mean variance is added to each. */
     private static final double RIDGE = 1e-8;
 

@@ -208,6 +208,16 @@ public final class AdaptedModel implements AutoCloseable {
         }
     }
 
+    /**
+     * Predicts the classes of pixels that are on the device.
+     *
+     * @param pixels (batch, 3, height, width) as the backbone takes them
+     * @return the probability of every class, of shape (batch, classes), in the pixels' manager
+     */
+    public NDArray probabilities(NDArray pixels) {
+        return GradientMode.OFF.get(() -> head.logits(backbone.features(pixels)).softmax(-1));
+    }
+
     @Override
     public void close() {
         head.close();

@@ -7,6 +7,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.fairlora.lora.Backbone;
+import io.fairlora.lora.InputSpec;
 import io.fairlora.lora.LayeredBackbone;
 import io.fairlora.ndarray.GradientMode;
 import io.fairlora.ndarray.HostTensor;
@@ -93,6 +94,20 @@ public final class EncodedImages extends ForwardingImages {
             listener.accept(done);
         }
         return new EncodedImages(images, stem, layer, each, states);
+    }
+
+    /**
+     * The memory that the hidden states of one image take. Runs the lower layers once.
+     *
+     * @param backbone as {@link #of} takes it
+     * @param layer the lowest layer that is to be adapted, in [1, {@code backbone.layers()}]
+     * @return bytes
+     */
+    public static long bytesPerImage(LayeredBackbone backbone, int layer) {
+        InputSpec spec = backbone.input();
+        PixelReader.Pixels black =
+                new PixelReader.Pixels(new int[] {0}, new byte[spec.bytes()], spec);
+        return hidden(backbone, black, layer).shape().size() * Float.BYTES;
     }
 
     private static HostTensor hidden(

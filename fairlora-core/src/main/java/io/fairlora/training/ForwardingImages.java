@@ -43,6 +43,16 @@ public abstract class ForwardingImages implements Images {
     /**
      * {@inheritDoc}
      *
+     * @return that of the images underneath; a subclass that changes pixels says so
+     */
+    @Override
+    public String describe() {
+        return images.describe();
+    }
+
+    /**
+     * {@inheritDoc}
+     *
      * @return of images that are augmented those of the epoch, without what this class does to the
      *     images as they are
      */

@@ -59,4 +59,15 @@ public interface Images {
     default Images forEpoch(long seed, int epoch) {
         return this;
     }
+
+    /**
+     * How the pixels come about: whatever they depend on besides the images that {@link #name}
+     * names, seed and epoch. A run that goes on from a checkpoint is refused if it is another than
+     * that of the run begun.
+     *
+     * @return one line; two sequences over the same images with the same line give the same pixels
+     */
+    default String describe() {
+        return "as they are";
+    }
 }

@@ -33,6 +33,11 @@ final class SelectedImages implements Images {
     }
 
     @Override
+    public String describe() {
+        return images.describe();
+    }
+
+    @Override
     public Images forEpoch(long seed, int epoch) {
         Images drawn = images.forEpoch(seed, epoch);
         return drawn.equals(images) ? this : new SelectedImages(drawn, indices);

@@ -24,7 +24,8 @@ public interface TrainingListener {
      * @param epoch the epoch of the step just taken, from 1
      * @param epochs the epochs of the whole training
      * @param loss the loss of the step just taken, penalty included
-     * @param left an estimate of the time that the remaining steps take, at the mean pace so far
+     * @param left an estimate of the time until the last step, at the mean pace so far; what
+     *     happens between steps, such as an exchange with an auditor, counts
      */
     record Progress(long step, long total, int epoch, int epochs, double loss, Duration left) {}
 }

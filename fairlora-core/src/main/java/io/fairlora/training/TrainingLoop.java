@@ -33,6 +33,11 @@ public final class TrainingLoop implements AutoCloseable {
     private final long total;
     private long step;
 
+    /** Where and when the training began in this process, for the time that is left. */
+    private long begunAt = -1;
+
+    private long begun;
+
     /**
      * A loop at step 0.
      *
@@ -119,8 +124,10 @@ public final class TrainingLoop implements AutoCloseable {
      */
     public void run(long until, @Nullable AdapterPenalty penalty, TrainingListener listener) {
         checkArgument(until <= total, "until must be at most %s, found %s", total, until);
-        long first = step;
-        long start = System.nanoTime();
+        if (begunAt < 0) {
+            begunAt = step;
+            begun = System.nanoTime();
+        }
         while (step < until) {
             int epoch = Math.toIntExact(step / stepsPerEpoch);
             BatchReader reader =
@@ -135,8 +142,8 @@ public final class TrainingLoop implements AutoCloseable {
             Iterator<BatchReader.Batch> read = reader.read(batches.subList(from, to));
             while (read.hasNext()) {
                 double loss = takeStep(read.next(), penalty);
-                double seconds = (System.nanoTime() - start) / 1e9;
-                long left = Math.round(1e3 * seconds / (step - first) * (total - step));
+                double seconds = (System.nanoTime() - begun) / 1e9;
+                long left = Math.round(1e3 * seconds / (step - begunAt) * (total - step));
                 listener.onStep(
                         new TrainingListener.Progress(
                                 step,
@@ -250,6 +257,7 @@ public final class TrainingLoop implements AutoCloseable {
                                         }));
         optimizer.restore(steps, state);
         step = steps;
+        begunAt = -1;
     }
 
     @Override

@@ -38,6 +38,11 @@ public final class AugmentedImages extends ForwardingImages {
         return new Epoch(images().forEpoch(seed, epoch), augmentation, seed, epoch);
     }
 
+    @Override
+    public String describe() {
+        return super.describe() + ", " + augmentation;
+    }
+
     /** One epoch's draw. */
     private static final class Epoch extends ForwardingImages {
 

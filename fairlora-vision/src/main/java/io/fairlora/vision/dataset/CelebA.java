@@ -23,8 +23,8 @@ import org.jspecify.annotations.Nullable;
  * #partition} and {@link #splitByIdentity} also {@code list_eval_partition.txt} and {@code
  * identity_CelebA.txt}; each may instead be a CSV file of that name, or lie in {@code Img}, {@code
  * Anno} and {@code Eval} as in the official archive. Instead of the folder of images there may be
- * the archive {@code img_align_celeba.zip}, which is read without unpacking it. Images may be there
- * only in part.
+ * the archive {@code img_align_celeba.zip}, which is read without unpacking it and stays open until
+ * the data set is closed. Images may be there only in part.
  *
  * <p>Attributes: the 40 of the list (class 1 is its presence), and {@code identity} (a plain
  * number) where that list is there.
@@ -152,7 +152,17 @@ public final class CelebA extends FaceDataset {
          */
         public CelebA build() {
             checkArgument(root != null, "setRoot must be given");
-            FilesOnDisk files = new FilesOnDisk(imageFolder(root));
+            Path folder = imageFolder(root);
+            try {
+                return build(root, folder);
+            } catch (RuntimeException e) {
+                FileImages.closeArchive(folder);
+                throw e;
+            }
+        }
+
+        private CelebA build(Path root, Path folder) {
+            FilesOnDisk files = new FilesOnDisk(folder);
             List<LabelColumn> columns = attributes(attributeList(root), files);
             DatasetReport report = files.report(List.of());
             FileImages images = files.images();

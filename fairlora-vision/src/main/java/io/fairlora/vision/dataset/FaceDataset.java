@@ -8,23 +8,39 @@ import io.fairlora.party.SensitiveImages;
 import io.fairlora.training.Images;
 import io.fairlora.training.TaskImages;
 import io.fairlora.vision.transform.Augmentation;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Faces with attributes, any of which may serve as the task or as the sensitive attribute.
  * Immutable; holds the names of the images, not their pixels.
+ *
+ * <p>Only a data set over a zip archive needs to be closed, which closes the archive; over a folder
+ * no file stays open. Whatever was selected or otherwise derived from a data set reads the same
+ * archive and is of no use once one of them is closed, unless its images are kept elsewhere, such
+ * as in {@link CachedImages}.
  */
-public class FaceDataset {
+public class FaceDataset implements AutoCloseable {
 
     private final Images images;
     private final Map<String, LabelColumn> columns;
     private final DatasetReport report;
 
+    /** Where the images' files lie, also under other images. */
+    private final @Nullable Path folder;
+
+    /** A data set over images, which it closes if they are files in an archive. */
     FaceDataset(Images images, List<LabelColumn> columns, DatasetReport report) {
+        this(images, columns, report, images instanceof FileImages files ? files.folder() : null);
+    }
+
+    private FaceDataset(
+            Images images, List<LabelColumn> columns, DatasetReport report, @Nullable Path folder) {
         Map<String, LabelColumn> byName = new LinkedHashMap<>();
         for (LabelColumn column : columns) {
             checkArgument(
@@ -41,6 +57,7 @@ public class FaceDataset {
         this.images = images;
         this.columns = byName;
         this.report = report;
+        this.folder = folder;
     }
 
     /**
@@ -80,7 +97,7 @@ public class FaceDataset {
         }
         List<LabelColumn> more = new ArrayList<>(columns.values());
         more.add(new LabelColumn(attribute, classNames, values.clone()));
-        return new FaceDataset(images, more, report);
+        return new FaceDataset(images, more, report, folder);
     }
 
     /**
@@ -155,7 +172,7 @@ public class FaceDataset {
         Images selected = images.select(rows);
         List<LabelColumn> picked = new ArrayList<>();
         columns.values().forEach(column -> picked.add(column.select(rows)));
-        return new FaceDataset(selected, picked, report);
+        return new FaceDataset(selected, picked, report, folder);
     }
 
     /**
@@ -166,7 +183,7 @@ public class FaceDataset {
      * @throws IllegalArgumentException if the number of images differs
      */
     public final FaceDataset withImages(Images replacement) {
-        return new FaceDataset(replacement, List.copyOf(columns.values()), report);
+        return new FaceDataset(replacement, List.copyOf(columns.values()), report, folder);
     }
 
     /**
@@ -268,7 +285,20 @@ public class FaceDataset {
     }
 
     final FaceDataset withReport(DatasetReport other) {
-        return new FaceDataset(images, List.copyOf(columns.values()), other);
+        return new FaceDataset(images, List.copyOf(columns.values()), other, folder);
+    }
+
+    /**
+     * Closes the zip archive that the images are read from, if there is one. To close it again does
+     * nothing.
+     *
+     * @throws java.io.UncheckedIOException if it cannot be closed
+     */
+    @Override
+    public void close() {
+        if (folder != null) {
+            FileImages.closeArchive(folder);
+        }
     }
 
     /** The column of an attribute that has classes and is known for every face. */

@@ -7,6 +7,9 @@ import io.fairlora.training.ImageReadException;
 import io.fairlora.vision.transform.ImageDecoder;
 import io.fairlora.vision.transform.RgbImage;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.channels.ClosedChannelException;
+import java.nio.file.ClosedFileSystemException;
 import java.nio.file.FileSystem;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
@@ -21,7 +24,8 @@ import java.util.zip.ZipError;
 
 /**
  * Images in files, or in a zip archive that is not unpacked: decoded, cropped if asked for, and
- * resized whenever one is read. Immutable.
+ * resized whenever one is read. Immutable. An archive is closed by the {@link FaceDataset} that
+ * opened it.
  */
 public final class FileImages implements RgbImages {
 
@@ -67,7 +71,7 @@ public final class FileImages implements RgbImages {
 
     /**
      * The top folder of a zip archive, in which files are read as in any other; the archive is open
-     * as long as something refers to it.
+     * until it is {@linkplain #closeArchive closed} or nothing refers to it any more.
      *
      * @param zip the archive
      * @return its folder
@@ -80,6 +84,24 @@ public final class FileImages implements RgbImages {
         } catch (IOException | ZipError | UnsupportedOperationException e) {
             throw new DatasetException(zip + ": is not a zip archive: " + e.getMessage(), e);
         }
+    }
+
+    /** Closes the archive that a folder lies in, if it lies in one. */
+    static void closeArchive(Path folder) {
+        FileSystem system = folder.getFileSystem();
+        if (system == FileSystems.getDefault()) {
+            return;
+        }
+        try {
+            system.close();
+        } catch (IOException e) {
+            throw new UncheckedIOException(system + ": cannot be closed", e);
+        }
+    }
+
+    /** Where the files lie. */
+    Path folder() {
+        return folder;
     }
 
     /**
@@ -135,6 +157,19 @@ public final class FileImages implements RgbImages {
     }
 
     /**
+     * {@inheritDoc}
+     *
+     * @return how the files are decoded and what is cut out of them
+     */
+    @Override
+    public String describe() {
+        boolean whole = heightFraction == 1 && widthFraction == 1;
+        return whole
+                ? decoder.toString()
+                : decoder + ", the middle " + heightFraction + " x " + widthFraction;
+    }
+
+    /**
      * The file of an image.
      *
      * @param index the image, in {@code [0, size())}
@@ -152,8 +187,8 @@ public final class FileImages implements RgbImages {
     /**
      * The bytes of a file.
      *
-     * @throws ImageReadException if there is no such file, it cannot be read, or its checksum in an
-     *     archive is another
+     * @throws ImageReadException if there is no such file, it cannot be read, its checksum in an
+     *     archive is another, or the archive was closed
      */
     byte[] content(int index) {
         Path file = file(index);
@@ -167,6 +202,9 @@ public final class FileImages implements RgbImages {
             return content;
         } catch (NoSuchFileException e) {
             throw new ImageReadException(label(index) + ": there is no such file", e);
+        } catch (ClosedFileSystemException | ClosedChannelException e) {
+            throw new ImageReadException(
+                    label(index) + ": cannot be read: its data set was closed", e);
         } catch (IOException e) {
             throw new ImageReadException(label(index) + ": cannot be read: " + e.getMessage(), e);
         }

@@ -51,7 +51,8 @@ public final class ImageFolder extends FaceDataset {
         private Builder() {}
 
         /**
-         * The folder of images, or a zip archive, which is read without unpacking it.
+         * The folder of images, or a zip archive, which is read without unpacking it and stays open
+         * until the data set is closed.
          *
          * @param root the folder or the archive
          * @return this
@@ -137,9 +138,16 @@ public final class ImageFolder extends FaceDataset {
         public ImageFolder build() {
             checkArgument(root != null, "setRoot must be given");
             checkArgument(labels != null, "setLabels must be given");
-            LabelList list = new LabelList(labels);
-            FilesOnDisk files =
-                    new FilesOnDisk(Files.isRegularFile(root) ? FileImages.inZip(root) : root);
+            Path folder = Files.isRegularFile(root) ? FileImages.inZip(root) : root;
+            try {
+                return build(new LabelList(labels), new FilesOnDisk(folder));
+            } catch (RuntimeException e) {
+                FileImages.closeArchive(folder);
+                throw e;
+            }
+        }
+
+        private ImageFolder build(LabelList list, FilesOnDisk files) {
             Map<String, List<String>> cells = new LinkedHashMap<>();
             list.forEach(
                     row -> {

@@ -11,6 +11,8 @@ import java.util.Locale;
 /** Folders as they lie on disk. */
 final class Listing {
 
+    private static final List<String> ENDINGS = List.of(".jpg", ".jpeg", ".png", ".webp");
+
     private Listing() {}
 
     /**
@@ -38,6 +40,6 @@ final class Listing {
 
     static boolean isImage(String name) {
         String lower = name.toLowerCase(Locale.ROOT);
-        return lower.endsWith(".jpg") || lower.endsWith(".jpeg") || lower.endsWith(".png");
+        return ENDINGS.stream().anyMatch(lower::endsWith);
     }
 }

@@ -26,9 +26,6 @@ public final class Augmentation {
     private static final double NARROWEST = 3 / 4.0;
     private static final double WIDEST = 4 / 3.0;
 
-    /** RandAugment's scale of magnitudes, of which 30 is the greatest. */
-    private static final int GREATEST_MAGNITUDE = 30;
-
     private final double @Nullable [] area;
     private final double flip;
     private final int operations;
@@ -76,7 +73,7 @@ public final class Augmentation {
                                 spec.width(),
                                 spec.interpolation());
         if (flip > 0 && random.nextDouble() < flip) {
-            changed = ColourOps.flip(changed);
+            changed = GeometricOps.flip(changed);
         }
         for (int i = 0; i < operations; i++) {
             changed = randAugment(changed, random);
@@ -147,29 +144,10 @@ public final class Augmentation {
         return changed;
     }
 
-    /**
-     * One operation of RandAugment (Cubuk et al., 2020), with torchvision's magnitudes; without
-     * those that turn, shear or sharpen.
-     */
     private RgbImage randAugment(RgbImage image, SplittableRandom random) {
-        double part = (double) magnitude / GREATEST_MAGNITUDE;
-        int kind = random.nextInt(10);
-        int sign = random.nextBoolean() ? 1 : -1;
-        float factor = (float) (1 + sign * 0.9 * part);
-        // Of an image of 331 pixels, the paper's, up to 150.
-        double distance = sign * part * 150 / 331;
-        return switch (kind) {
-            case 0 -> image;
-            case 1 -> ColourOps.brightness(image, factor);
-            case 2 -> ColourOps.contrast(image, factor);
-            case 3 -> ColourOps.saturation(image, factor);
-            case 4 -> ColourOps.posterize(image, 8 - (int) Math.rint(4 * part));
-            case 5 -> ColourOps.solarize(image, 255 * (1 - part));
-            case 6 -> ColourOps.autoContrast(image);
-            case 7 -> ColourOps.equalize(image);
-            case 8 -> ColourOps.translate(image, (int) (distance * image.width()), 0);
-            default -> ColourOps.translate(image, 0, (int) (distance * image.height()));
-        };
+        RandAugmentOp[] all = RandAugmentOp.values();
+        RandAugmentOp drawn = all[random.nextInt(all.length)];
+        return drawn.apply(image, magnitude, random.nextBoolean());
     }
 
     /** Says what is drawn, so that a run can tell another apart. */
@@ -269,8 +247,9 @@ public final class Augmentation {
         }
 
         /**
-         * RandAugment with the operations that need no turning: none, brightness, contrast,
-         * saturation, posterize, solarize, autocontrast, equalize, and moves along both axes.
+         * RandAugment (Cubuk et al., 2020) with torchvision's 14 operations: none, shears and moves
+         * along both axes, rotation, brightness, saturation, contrast, sharpness, posterize,
+         * solarize, autocontrast and equalize; what comes in from outside the image is black.
          *
          * @param count how many operations an example gets, at least 0; the paper's is 2
          * @param strength from 0 to 30; torchvision's default is 9
@@ -281,7 +260,7 @@ public final class Augmentation {
         public Builder randAugment(int count, int strength) {
             checkArgument(count >= 0, "operations must be at least 0, found %s", count);
             checkArgument(
-                    strength >= 0 && strength <= GREATEST_MAGNITUDE,
+                    strength >= 0 && strength <= RandAugmentOp.GREATEST,
                     "the magnitude must be in [0, 30], found %s",
                     strength);
             operations = count;

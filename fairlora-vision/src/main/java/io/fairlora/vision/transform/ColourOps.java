@@ -8,6 +8,9 @@ import java.util.function.IntUnaryOperator;
  */
 final class ColourOps {
 
+    private static final float OUTER = 1f / 13;
+    private static final float MIDDLE = 5f / 13;
+
     private ColourOps() {}
 
     /** Blends with black; the factor 1 changes nothing. */
@@ -110,35 +113,31 @@ final class ColourOps {
                 });
     }
 
-    /** Moves the image by whole pixels; what comes in is black. */
-    static RgbImage translate(RgbImage image, int right, int down) {
-        int width = image.width();
-        int height = image.height();
-        byte[] to = new byte[3 * width * height];
-        int columns = width - Math.abs(right);
-        if (columns > 0) {
-            for (int y = Math.max(0, down); y < Math.min(height, height + down); y++) {
-                System.arraycopy(
-                        image.pixels(),
-                        3 * ((y - down) * width + Math.max(0, -right)),
-                        to,
-                        3 * (y * width + Math.max(0, right)),
-                        3 * columns);
+    /**
+     * Blends with the image smoothed by Pillow's {@code SMOOTH} (Filter.c): a mean of 3 x 3 pixels
+     * in which the middle one counts five times; pixels at the edge stay as they are.
+     */
+    static RgbImage sharpness(RgbImage image, float factor) {
+        byte[] from = image.pixels();
+        byte[] to = from.clone();
+        int stride = 3 * image.width();
+        for (int row = stride; row < from.length - stride; row += stride) {
+            for (int at = row + 3; at < row + stride - 3; at++) {
+                // In Filter.c's order, as single precision rounds at every step.
+                float sum = 0.5f;
+                sum += weighted(from, at + stride, OUTER);
+                sum += weighted(from, at, MIDDLE);
+                sum += weighted(from, at - stride, OUTER);
+                to[at] = (byte) blend(clip((int) sum), from[at] & 0xFF, factor);
             }
         }
-        return new RgbImage(width, height, to);
+        return new RgbImage(image.width(), image.height(), to);
     }
 
-    static RgbImage flip(RgbImage image) {
-        int width = image.width();
-        byte[] from = image.pixels();
-        byte[] to = new byte[from.length];
-        for (int row = 0; row < from.length; row += 3 * width) {
-            for (int x = 0; x < width; x++) {
-                System.arraycopy(from, row + 3 * x, to, row + 3 * (width - 1 - x), 3);
-            }
-        }
-        return new RgbImage(width, image.height(), to);
+    private static float weighted(byte[] from, int at, float middle) {
+        return (from[at - 3] & 0xFF) * OUTER
+                + (from[at] & 0xFF) * middle
+                + (from[at + 3] & 0xFF) * OUTER;
     }
 
     private interface Table {

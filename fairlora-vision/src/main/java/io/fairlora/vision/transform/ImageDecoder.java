@@ -1,5 +1,6 @@
 package io.fairlora.vision.transform;
 
+import com.twelvemonkeys.imageio.plugins.webp.WebPImageReaderSpi;
 import io.fairlora.training.ImageReadException;
 import java.awt.image.BufferedImage;
 import java.awt.image.DataBuffer;
@@ -20,17 +21,17 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Decodes image files to 8 bit RGB with the pixels that Pillow's {@code
- * Image.open(...).convert("RGB")} gives: JPEG (baseline, progressive, greyscale, CMYK, YCCK), PNG
- * and whatever else the JDK reads.
+ * Image.open(...).convert("RGB")} gives: JPEG (baseline, progressive, greyscale, CMYK, YCCK), PNG,
+ * WebP (of an animation the first frame) and whatever else the JDK reads.
  *
  * <p>As Pillow does, it drops transparency and ignores embedded colour profiles. Of 16 bits the
  * upper 8 are kept; this also holds for 16 bit greyscale, which Pillow would clip to white.
  *
  * <p>A file that is cut short is refused, never padded. So is one whose damage the format lets one
  * see: a wrong checksum in a PNG, compressed data of a JPEG that follows no code or does not end
- * where the image does ({@link #tolerant()} takes the latter, as Pillow does). A JPEG has no
- * checksum, so a flipped bit that makes another valid code passes; who must know keeps digests of
- * the files. Immutable.
+ * where the image does ({@link #tolerant()} takes the latter, as Pillow does). Neither a JPEG nor a
+ * WebP has a checksum, so a flipped bit that makes another valid code passes; who must know keeps
+ * digests of the files. Immutable.
  */
 public final class ImageDecoder {
 
@@ -90,8 +91,12 @@ public final class ImageDecoder {
      */
     public RgbImage decode(byte[] file, String name) {
         JpegStructure jpeg = JpegStructure.isJpeg(file) ? JpegStructure.of(file) : null;
-        RgbImage image = decodeAsStored(file, name, jpeg);
-        boolean mayBeTurned = jpeg == null || jpeg.exif();
+        WebpStructure webp = WebpStructure.isWebp(file) ? webp(file, name) : null;
+        boolean mayBeTurned = webp != null ? webp.exif() : jpeg == null || jpeg.exif();
+        RgbImage image =
+                webp == null
+                        ? decodeAsStored(file, name, jpeg)
+                        : webp.onCanvas(decodeWebp(webp, name));
         return upright && mayBeTurned ? Orientation.apply(image, Orientation.of(file)) : image;
     }
 
@@ -101,13 +106,45 @@ public final class ImageDecoder {
      * @param name the name
      * @param file the content
      * @return {@code false} for a JPEG file not named {@code .jpg} or {@code .jpeg}, a PNG file not
-     *     named {@code .png}, and any other file so named
+     *     named {@code .png}, a WebP file not named {@code .webp}, and any other file so named
      */
     public static boolean isNamedAs(String name, byte[] file) {
         String lower = name.toLowerCase(Locale.ROOT);
         boolean namedJpeg = lower.endsWith(".jpg") || lower.endsWith(".jpeg");
         boolean namedPng = lower.endsWith(".png");
-        return namedJpeg == JpegStructure.isJpeg(file) && namedPng == PngStructure.isPng(file);
+        boolean namedWebp = lower.endsWith(".webp");
+        return namedJpeg == JpegStructure.isJpeg(file)
+                && namedPng == PngStructure.isPng(file)
+                && namedWebp == WebpStructure.isWebp(file);
+    }
+
+    private static WebpStructure webp(byte[] file, String name) {
+        String wrong = WebpStructure.damage(file);
+        if (wrong != null) {
+            throw new ImageReadException(name + ": the WebP file is damaged: " + wrong, null);
+        }
+        WebpStructure webp = WebpStructure.of(file);
+        checkSize(webp.canvasPixels(), name);
+        return webp;
+    }
+
+    private RgbImage decodeWebp(WebpStructure webp, String name) {
+        if (webp.lossless()) {
+            return decodeAsStored(webp.bitstream(), name, null);
+        }
+        try {
+            return Vp8Decoder.decode(webp.bitstream(), MAX_PIXELS);
+        } catch (IllegalStateException e) {
+            throw new ImageReadException(
+                    name + ": the image cannot be decoded: " + e.getMessage(), e);
+        }
+    }
+
+    private static void checkSize(long pixels, String name) {
+        if (pixels > MAX_PIXELS) {
+            throw new ImageReadException(
+                    name + ": has " + pixels + " pixels, expected at most " + MAX_PIXELS, null);
+        }
     }
 
     private RgbImage decodeAsStored(byte[] file, String name, @Nullable JpegStructure jpeg) {
@@ -119,13 +156,17 @@ public final class ImageDecoder {
             throw new ImageReadException(
                     name + ": the JPEG file is cut short after " + file.length + " bytes", null);
         }
-        ImageInputStream input = new MemoryCacheImageInputStream(new ByteArrayInputStream(file));
-        ImageReader reader = reader(input);
+        boolean webp = WebpStructure.isWebp(file);
+        ImageInputStream input =
+                webp
+                        ? new BitstreamInput(file)
+                        : new MemoryCacheImageInputStream(new ByteArrayInputStream(file));
+        ImageReader reader = webp ? webpReader() : reader(input);
         if (reader == null) {
             throw new ImageReadException(
                     name
                             + (file.length == 0 ? ": the file is empty" : ": is not an image")
-                            + ", expected JPEG, PNG, GIF, BMP or TIFF",
+                            + ", expected JPEG, PNG, WebP, GIF, BMP or TIFF",
                     null);
         }
         try {
@@ -137,11 +178,7 @@ public final class ImageDecoder {
                         }
                     });
             reader.setInput(input);
-            long pixels = (long) reader.getWidth(0) * reader.getHeight(0);
-            if (pixels > MAX_PIXELS) {
-                throw new ImageReadException(
-                        name + ": has " + pixels + " pixels, expected at most " + MAX_PIXELS, null);
-            }
+            checkSize((long) reader.getWidth(0) * reader.getHeight(0), name);
             RgbImage image = jpeg != null ? readJpeg(reader, jpeg) : readOther(reader);
             if (damage[0] != null) {
                 throw new ImageReadException(
@@ -165,6 +202,10 @@ public final class ImageDecoder {
         return text.contains("premature")
                 || (!tolerant
                         && (text.contains("corrupt") || text.contains("inconsistent progression")));
+    }
+
+    private static ImageReader webpReader() {
+        return new WebPImageReaderSpi().createReaderInstance(null);
     }
 
     /** The JDK's own reader: a plug-in on the class path must not change the pixels. */
@@ -241,12 +282,17 @@ public final class ImageDecoder {
     }
 
     private static RgbImage readOther(ImageReader reader) throws IOException {
-        BufferedImage image = reader.read(0);
+        return of(reader.read(0));
+    }
+
+    /** The colours as they are stored, without transparency and colour profile. */
+    static RgbImage of(BufferedImage image) {
         if (image.getColorModel() instanceof IndexColorModel palette) {
             return fromPalette(image.getRaster(), palette);
         }
         int type = image.getRaster().getDataBuffer().getDataType();
-        if (type != DataBuffer.TYPE_BYTE && type != DataBuffer.TYPE_USHORT) {
+        if ((type != DataBuffer.TYPE_BYTE && type != DataBuffer.TYPE_USHORT)
+                || image.isAlphaPremultiplied()) {
             return fromColours(image);
         }
         int bits = image.getColorModel().getComponentSize(0);

@@ -2,6 +2,7 @@ package io.fairlora.vision.transform;
 
 import static com.google.common.base.Preconditions.checkArgument;
 
+import java.awt.image.BufferedImage;
 import java.util.Objects;
 
 /** An image of 8 bits for each of red, green and blue. Immutable. */
@@ -39,6 +40,17 @@ public final class RgbImage {
                 3L * width * height,
                 pixels.length);
         return new RgbImage(width, height, pixels.clone());
+    }
+
+    /**
+     * The pixels of an image that something else decoded: 8 bits a colour, of 16 the upper 8;
+     * without transparency, as Pillow drops it.
+     *
+     * @param image any
+     * @return a copy
+     */
+    public static RgbImage of(BufferedImage image) {
+        return ImageDecoder.of(image);
     }
 
     /**

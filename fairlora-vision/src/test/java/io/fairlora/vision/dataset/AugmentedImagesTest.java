@@ -7,8 +7,10 @@ import io.fairlora.lora.Interpolation;
 import io.fairlora.training.Images;
 import io.fairlora.vision.synth.SynthFaces;
 import io.fairlora.vision.transform.Augmentation;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
@@ -67,6 +69,23 @@ class AugmentedImagesTest {
         Images selected = augmented.select(new int[] {4, 1}).select(new int[] {1});
         assertThat(pixels(selected.forEpoch(5, 2), 0)).isEqualTo(inOrder[1]);
         assertThat(pixels(selected, 0)).isEqualTo(pixels(plain, 1));
+    }
+
+    @Test
+    void saysHowThePixelsComeAboutThroughWhateverLiesOver() {
+        FileImages files = FileImages.of(Path.of("faces"), List.of("a.jpg", "b.jpg"));
+        String stored = "ImageDecoder[upright=true, tolerant=false]";
+        assertThat(files.describe()).isEqualTo(stored);
+        assertThat(files.withCentreCrop(0.5, 1).describe())
+                .isEqualTo(stored + ", the middle 0.5 x 1.0");
+        Images changed =
+                CachedImages.read(augmented, SPEC, 1, Long.MAX_VALUE, read -> {})
+                        .select(new int[] {2, 3});
+        assertThat(changed.describe())
+                .isEqualTo(
+                        "as they are, Augmentation[area=0.5..1.0, flip=0.5, randAugment=0 x 0,"
+                                + " jitter=[0.2, 0.2, 0.2, 0.1]]");
+        assertThat(augmented.describe()).isNotEqualTo(plain.describe());
     }
 
     @Test

@@ -158,13 +158,37 @@ class CelebATest {
                         zip
                                 + "!/"
                                 + folder
-                                + "000002.jpg: the file is empty, expected JPEG, PNG, GIF, BMP or"
+                                + "000002.jpg: the file is empty, expected JPEG, PNG, WebP, GIF, BMP or"
                                 + " TIFF",
                         zip
                                 + "!/"
                                 + folder
-                                + "000004.jpg: the file is empty, expected JPEG, PNG, GIF, BMP or"
+                                + "000004.jpg: the file is empty, expected JPEG, PNG, WebP, GIF, BMP or"
                                 + " TIFF");
+    }
+
+    @Test
+    void closesItsArchive() throws IOException {
+        writeOfficial("\n");
+        Path zip = root.resolve("img_align_celeba.zip");
+        Path folder = root.resolve("img_align_celeba");
+        Faces.write(folder.resolve("000001.jpg"), 40);
+        Zips.write(zip, root, "img_align_celeba/000001.jpg");
+        for (String name : Listing.files(folder)) {
+            Files.delete(folder.resolve(name));
+        }
+        Files.delete(folder);
+
+        try (CelebA faces = CelebA.builder().setRoot(root).build()) {
+            assertThat(pixels(faces)).isNotEmpty();
+            assertThat(Zips.isOpen(zip)).isTrue();
+        }
+
+        assertThat(Zips.isOpen(zip)).isFalse();
+        Files.writeString(root.resolve("list_attr_celeba.txt"), "1\nSmiling\n7.jpg maybe\n");
+        assertThatThrownBy(() -> CelebA.builder().setRoot(root).build())
+                .isInstanceOf(DatasetException.class);
+        assertThat(Zips.isOpen(zip)).isFalse();
     }
 
     private static byte[] pixels(CelebA faces) {

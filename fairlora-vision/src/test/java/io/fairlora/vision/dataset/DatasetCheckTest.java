@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.common.hash.Hashing;
+import com.google.common.io.Resources;
 import io.fairlora.lora.InputSpec;
 import io.fairlora.lora.Interpolation;
 import io.fairlora.training.Images;
@@ -219,6 +220,32 @@ class DatasetCheckTest {
                                 .content()
                                 .copies())
                 .isEmpty();
+    }
+
+    @Test
+    void namesWhatIsWrongWithWebp(@TempDir Path folder) throws IOException {
+        byte[] whole =
+                Resources.toByteArray(Resources.getResource(ImageDecoder.class, "lossless.webp"));
+        Files.write(folder.resolve("a.webp"), whole);
+        Files.write(folder.resolve("b.webp"), Arrays.copyOf(whole, 100));
+        Files.write(folder.resolve("c.jpg"), whole);
+        Files.write(folder.resolve("unlisted.webp"), whole);
+        Path labels = folder.resolve("labels.csv");
+        Files.writeString(labels, "file,mood\na.webp,glum\nb.webp,glum\nc.jpg,merry\n");
+        FaceDataset faces = ImageFolder.builder().setRoot(folder).setLabels(labels).build();
+
+        DatasetReport report = faces.checked(DatasetCheck.LENIENT).report();
+
+        assertThat(report.unlisted()).containsExactly("unlisted.webp");
+        assertThat(report.content().unreadable())
+                .containsExactly(
+                        folder.resolve("b.webp")
+                                + ": the WebP file is damaged: it is cut short after 100 bytes of"
+                                + " 126");
+        assertThat(report.content().misnamed()).containsExactly("c.jpg");
+        assertThatThrownBy(() -> faces.checked(DatasetCheck.STRICT))
+                .isInstanceOf(DatasetException.class)
+                .hasMessageContaining("b.webp: the WebP file is damaged: it is cut short");
     }
 
     @Test

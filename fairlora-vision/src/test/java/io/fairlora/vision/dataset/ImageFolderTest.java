@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.fairlora.lora.InputSpec;
 import io.fairlora.lora.Interpolation;
+import io.fairlora.training.ImageReadException;
 import io.fairlora.training.TaskImages;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -70,6 +71,52 @@ class ImageFolderTest {
     }
 
     @Test
+    void closesItsArchive() throws IOException {
+        Path zip = root.resolve("faces.zip");
+        Zips.write(zip, root, "a/1.jpg", "a/2.jpg", "3.jpg");
+        InputSpec spec = new InputSpec(8, 8, Interpolation.BILINEAR);
+        byte[] pixels = new byte[spec.bytes()];
+        FaceDataset cached;
+        FaceDataset selected;
+        try (ImageFolder faces = ImageFolder.builder().setRoot(zip).setLabels(labels).build()) {
+            assertThat(Zips.isOpen(zip)).isTrue();
+            cached =
+                    faces.withImages(
+                            CachedImages.read(faces.images(), spec, 1, Long.MAX_VALUE, n -> {}));
+            selected = faces.checked(DatasetCheck.LENIENT).select(new int[] {1});
+            selected.images().read(0, spec, pixels, 0);
+        }
+
+        assertThat(Zips.isOpen(zip)).isFalse();
+        assertThatThrownBy(() -> selected.images().read(0, spec, pixels, 0))
+                .isInstanceOf(ImageReadException.class)
+                .hasMessage(
+                        zip
+                                + "!/"
+                                + selected.images().name(0)
+                                + ": cannot be read: its data set"
+                                + " was closed");
+        cached.images().read(0, spec, pixels, 0);
+        cached.close();
+        selected.close();
+
+        ImageFolder plain = ImageFolder.builder().setRoot(root).setLabels(labels).build();
+        plain.close();
+        plain.images().read(0, spec, pixels, 0);
+    }
+
+    @Test
+    void leavesNoArchiveOpenThatIsOfNoUse() throws IOException {
+        Path zip = root.resolve("faces.zip");
+        Zips.write(zip, root, "3.jpg");
+        Path other = Files.writeString(root.resolve("other.csv"), "file,smiling\nx.jpg,yes\n");
+
+        assertThatThrownBy(() -> ImageFolder.builder().setRoot(zip).setLabels(other).build())
+                .isInstanceOf(DatasetException.class);
+        assertThat(Zips.isOpen(zip)).isFalse();
+    }
+
+    @Test
     void refusesATaskWithUnknownLabelsAndLeavesThemOutWhenAsked() {
         ImageFolder faces = ImageFolder.builder().setRoot(root).setLabels(labels).build();
 
@@ -132,7 +179,7 @@ class ImageFolderTest {
         assertThat(checked.report().content().unreadable())
                 .containsExactly(
                         root.resolve("a/2.jpg")
-                                + ": is not an image, expected JPEG, PNG, GIF, BMP or TIFF");
+                                + ": is not an image, expected JPEG, PNG, WebP, GIF, BMP or TIFF");
     }
 
     @Test

@@ -1,9 +1,12 @@
 package io.fairlora.vision.dataset;
 
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.stream.Stream;
 import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
@@ -27,6 +30,22 @@ final class Zips {
                 out.putNextEntry(entry);
                 out.write(content);
             }
+        }
+    }
+
+    /** Whether this process holds a file open; the test ends where that cannot be seen. */
+    static boolean isOpen(Path file) throws IOException {
+        Path handles = Path.of("/proc/self/fd");
+        assumeTrue(Files.isDirectory(handles), "skipped: open files are seen on Linux only");
+        try (Stream<Path> all = Files.list(handles)) {
+            return all.anyMatch(
+                    handle -> {
+                        try {
+                            return Files.readSymbolicLink(handle).equals(file.toRealPath());
+                        } catch (IOException e) {
+                            return false; // closed meanwhile
+                        }
+                    });
         }
     }
 

@@ -78,7 +78,7 @@ class AugmentationTest {
         for (int seed = 0; seed < 2000; seed++) {
             byte[] seen = flip.apply(image, SPEC, new SplittableRandom(seed)).toByteArray();
             boolean mirrored = seen[0] == image.toByteArray()[3 * 19];
-            assertThat(seen).isEqualTo((mirrored ? ColourOps.flip(image) : image).toByteArray());
+            assertThat(seen).isEqualTo((mirrored ? GeometricOps.flip(image) : image).toByteArray());
             flipped += mirrored ? 1 : 0;
         }
 
@@ -99,6 +99,26 @@ class AugmentationTest {
         }
 
         assertThat(seen).hasSizeGreaterThan(98);
+    }
+
+    @Test
+    void randAugmentDrawsEveryOperationInBothDirections() {
+        RgbImage image = ResizeTest.noise(3, 20, 24);
+        Augmentation one = Augmentation.builder().randAugment(1, 30).build();
+        Set<Integer> expected = new HashSet<>();
+        for (RandAugmentOp op : RandAugmentOp.values()) {
+            expected.add(Arrays.hashCode(op.apply(image, 30, false).toByteArray()));
+            expected.add(Arrays.hashCode(op.apply(image, 30, true).toByteArray()));
+        }
+        Set<Integer> seen = new HashSet<>();
+        for (int seed = 0; seed < 500; seed++) {
+            RgbImage drawn = one.apply(image, SPEC, new SplittableRandom(seed));
+            seen.add(Arrays.hashCode(drawn.toByteArray()));
+        }
+
+        // Nine operations have two directions; to stretch noise or change nothing is the same.
+        assertThat(expected).hasSizeBetween(22, 23);
+        assertThat(seen).isEqualTo(expected);
     }
 
     @Test

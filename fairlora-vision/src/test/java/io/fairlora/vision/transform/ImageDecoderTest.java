@@ -7,6 +7,7 @@ import com.google.common.io.Resources;
 import io.fairlora.training.ImageReadException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -92,6 +93,34 @@ class ImageDecoderTest {
         assertThat(largestDifference(image, expected(name))).isZero();
     }
 
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "lossless.webp",
+                "lossless_speckled.webp",
+                "lossless_alpha.webp",
+                "lossless_palette.webp",
+                "lossless_icc.webp",
+                "lossless_exif.webp",
+                "animated.webp",
+                "animated_offset.webp",
+                "lossy.webp",
+                "lossy_low.webp",
+                "lossy_alpha.webp",
+                "lossy_exif.webp",
+                "lossy_face.webp",
+                "lossy_simple.webp",
+                "lossy_sharp.webp",
+                "lossy_unfiltered.webp",
+                "lossy_partitions.webp",
+                "lossy_segments.webp"
+            })
+    void readsWebpAsPillowDoes(String name) throws IOException {
+        RgbImage image = ImageDecoder.UPRIGHT.decode(resource(name), name);
+
+        assertThat(largestDifference(image, expected(name))).isZero();
+    }
+
     @Test
     void leavesTheOrientationAloneWhenAsked() throws IOException {
         RgbImage stored =
@@ -101,7 +130,17 @@ class ImageDecoderTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"baseline.jpg", "progressive.jpg", "cmyk.jpg", "grey.jpg", "rgb.png"})
+    @ValueSource(
+            strings = {
+                "baseline.jpg",
+                "progressive.jpg",
+                "cmyk.jpg",
+                "grey.jpg",
+                "rgb.png",
+                "lossless.webp",
+                "lossy.webp",
+                "animated.webp"
+            })
     void refusesEveryTruncation(String name) throws IOException {
         byte[] whole = resource(name);
 
@@ -137,13 +176,43 @@ class ImageDecoderTest {
     }
 
     @Test
+    void namesATruncatedWebp() throws IOException {
+        byte[] cut = Arrays.copyOf(resource("lossless.webp"), 60);
+
+        assertThatThrownBy(() -> ImageDecoder.UPRIGHT.decode(cut, "cut.webp"))
+                .isInstanceOf(ImageReadException.class)
+                .hasMessage(
+                        "cut.webp: the WebP file is damaged: it is cut short after 60 bytes of"
+                                + " 126");
+    }
+
+    /** The container says that all is there; the bitstream alone tells that it is not. */
+    @ParameterizedTest
+    @ValueSource(strings = {"lossless_speckled.webp", "lossless_palette.webp", "lossy.webp"})
+    void refusesAWebpWhoseBitstreamEndsEarly(String name) throws IOException {
+        byte[] whole = resource(name);
+
+        for (int length = 22; length < whole.length - 2; length += 2) {
+            byte[] part = Arrays.copyOf(whole, length);
+            ByteBuffer.wrap(part)
+                    .order(ByteOrder.LITTLE_ENDIAN)
+                    .putInt(4, length - 8)
+                    .putInt(16, length - 20);
+            assertThatThrownBy(() -> ImageDecoder.UPRIGHT.decode(part, name))
+                    .as("%s bytes", length)
+                    .isInstanceOf(ImageReadException.class)
+                    .hasMessageStartingWith(name + ": ");
+        }
+    }
+
+    @Test
     void namesAFileThatIsNoImage(@TempDir Path folder) throws IOException {
         Path file = folder.resolve("notes.jpg");
         Files.writeString(file, "no image at all", StandardCharsets.UTF_8);
 
         assertThatThrownBy(() -> ImageDecoder.UPRIGHT.decode(file))
                 .isInstanceOf(ImageReadException.class)
-                .hasMessage(file + ": is not an image, expected JPEG, PNG, GIF, BMP or TIFF");
+                .hasMessage(file + ": is not an image, expected JPEG, PNG, WebP, GIF, BMP or TIFF");
     }
 
     @Test
@@ -152,7 +221,8 @@ class ImageDecoderTest {
 
         assertThatThrownBy(() -> ImageDecoder.UPRIGHT.decode(empty))
                 .isInstanceOf(ImageReadException.class)
-                .hasMessage(empty + ": the file is empty, expected JPEG, PNG, GIF, BMP or TIFF");
+                .hasMessage(
+                        empty + ": the file is empty, expected JPEG, PNG, WebP, GIF, BMP or TIFF");
         Path absent = folder.resolve("absent.jpg");
         assertThatThrownBy(() -> ImageDecoder.UPRIGHT.decode(absent))
                 .isInstanceOf(ImageReadException.class)
