@@ -29,10 +29,10 @@ final class Vp8Bits {
             if (at >= end) {
                 throw new IllegalStateException("its compressed data ends early");
             }
-            value = (value << 8) | (data[at++] & 0xFF);
+            value = value << 8 | (data[at++] & 0xFF);
             ahead += 8;
         }
-        int split = 1 + (((range - 1) * probability) >> 8);
+        int split = 1 + ((range - 1) * probability >> 8);
         int bound = split << ahead;
         int bit = value >= bound ? 1 : 0;
         if (bit == 1) {

@@ -56,8 +56,8 @@ final class Vp8Decoder {
         check(frame.length >= HEADER, "its header is cut short");
         int tag = number(0, 3);
         check((tag & 1) == 0, "the frame is no key frame");
-        check(((tag >> 1) & 7) <= 3, "the frame is of an unknown profile");
-        check(((tag >> 4) & 1) == 1, "the frame is not to be shown");
+        check((tag >> 1 & 7) <= 3, "the frame is of an unknown profile");
+        check((tag >> 4 & 1) == 1, "the frame is not to be shown");
         check(number(3, 3) == 0x2A019D, "the frame's start code is missing");
         width = number(6, 2) & 0x3FFF;
         height = number(8, 2) & 0x3FFF;
@@ -89,7 +89,7 @@ final class Vp8Decoder {
     private int number(int at, int bytes) {
         int number = 0;
         for (int i = bytes - 1; i >= 0; i--) {
-            number = (number << 8) | (frame[at + i] & 0xFF);
+            number = number << 8 | (frame[at + i] & 0xFF);
         }
         return number;
     }
@@ -161,9 +161,7 @@ final class Vp8Decoder {
         simple = header.flag();
         level = header.number(6);
         sharpness = header.number(3);
-        boolean changed = header.flag();
-        boolean told = changed && header.flag();
-        if (told) {
+        if (header.flag() && header.flag()) {
             for (int i = 0; i < 8; i++) {
                 int delta = header.optional(6);
                 if (i == 0) {

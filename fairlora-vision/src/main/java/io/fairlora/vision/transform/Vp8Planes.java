@@ -65,10 +65,10 @@ final class Vp8Planes {
             int at = 3 * y * width;
             int from = luma.at(0, y);
             for (int x = 0; x < width; x++) {
-                int bright = (luma.get(from + x) * 19077) >> 8;
-                pixels[at++] = clip(bright + ((v[x] * 26149) >> 8) - 14234);
-                pixels[at++] = clip(bright - ((u[x] * 6419) >> 8) - ((v[x] * 13320) >> 8) + 8708);
-                pixels[at++] = clip(bright + ((u[x] * 33050) >> 8) - 17685);
+                int bright = luma.get(from + x) * 19077 >> 8;
+                pixels[at++] = clip(bright + (v[x] * 26149 >> 8) - 14234);
+                pixels[at++] = clip(bright - (u[x] * 6419 >> 8) - (v[x] * 13320 >> 8) + 8708);
+                pixels[at++] = clip(bright + (u[x] * 33050 >> 8) - 17685);
             }
         }
         return new RgbImage(width, height, pixels);

@@ -65,11 +65,11 @@ final class Vp8Transforms {
 
     /** sqrt(2) cos(pi / 8). */
     private static int cosine(int value) {
-        return ((value * 20091) >> 16) + value;
+        return (value * 20091 >> 16) + value;
     }
 
     /** sqrt(2) sin(pi / 8). */
     private static int sine(int value) {
-        return (value * 35468) >> 16;
+        return value * 35468 >> 16;
     }
 }

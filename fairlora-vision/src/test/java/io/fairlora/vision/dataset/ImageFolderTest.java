@@ -100,9 +100,10 @@ class ImageFolderTest {
         cached.close();
         selected.close();
 
-        ImageFolder plain = ImageFolder.builder().setRoot(root).setLabels(labels).build();
-        plain.close();
-        plain.images().read(0, spec, pixels, 0);
+        try (ImageFolder plain = ImageFolder.builder().setRoot(root).setLabels(labels).build()) {
+            plain.close();
+            plain.images().read(0, spec, pixels, 0);
+        }
     }
 
     @Test
