@@ -3,15 +3,13 @@
 Usage: pillow_decode.py OUT_DIR  (fairlora-vision/src/test/resources/io/fairlora/vision/transform)
 """
 
-import ctypes
 import io
 import struct
 import sys
 import zlib
 from pathlib import Path
 
-import PIL
-from PIL import Image, ImageCms, ImageDraw, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 W, H = 23, 17
 
@@ -95,58 +93,6 @@ def webp(image, **options):
     return out.getvalue()
 
 
-def picture():
-    """Shapes with edges in every direction on a gradient, with noise here and there."""
-    image = smooth("RGB", (101, 83))
-    draw = ImageDraw.Draw(image)
-    draw.ellipse((20, 10, 80, 75), fill=(220, 170, 140))
-    draw.polygon([(5, 80), (50, 20), (95, 60)], fill=(40, 60, 150))
-    draw.line([(0, 0), (100, 82)], fill=(250, 250, 20), width=3)
-    image.paste(speckled("RGB", (30, 20)), (60, 5))
-    return image
-
-
-class Config(ctypes.Structure):
-    """libwebp's WebPConfig (webp/encode.h), which tells more than Pillow lets one choose."""
-
-    _fields_ = ([("lossless", ctypes.c_int), ("quality", ctypes.c_float)]
-                + [(name, ctypes.c_int) for name in ("method", "image_hint", "target_size")]
-                + [("target_PSNR", ctypes.c_float)]
-                + [(name, ctypes.c_int) for name in (
-                    "segments", "sns_strength", "filter_strength", "filter_sharpness", "filter_type",
-                    "autofilter", "alpha_compression", "alpha_filtering", "alpha_quality", "pass_",
-                    "show_compressed", "preprocessing", "partitions", "partition_limit",
-                    "emulate_jpeg_size", "thread_level", "low_memory", "near_lossless", "exact",
-                    "use_delta_palette", "use_sharp_yuv", "qmin", "qmax")])
-
-
-def libwebp(image, quality, **settings):
-    """A lossy file written by the libwebp that Pillow brings, through its advanced interface."""
-    folder = Path(PIL.__file__).parent.parent / "pillow.libs"
-    ctypes.CDLL(next(folder.glob("libsharpyuv*")), ctypes.RTLD_GLOBAL)
-    lib = ctypes.CDLL(next(folder.glob("libwebp-*")))
-    config = Config()
-    assert lib.WebPConfigInitInternal(ctypes.byref(config), 0, ctypes.c_float(quality), 0x0210)
-    for name, value in settings.items():
-        setattr(config, name, value)
-    assert lib.WebPValidateConfig(ctypes.byref(config))
-    picture = (ctypes.c_ubyte * 1024)()
-    assert lib.WebPPictureInitInternal(picture, 0x0210)
-    header = ctypes.cast(picture, ctypes.POINTER(ctypes.c_int))
-    header[2], header[3] = image.size
-    writer = (ctypes.c_ubyte * 64)()
-    lib.WebPMemoryWriterInit(writer)
-    # After argb and its padding (webp/encode.h): writer at 96, custom_ptr at 104.
-    pointers = ctypes.cast(picture, ctypes.POINTER(ctypes.c_void_p))
-    pointers[12] = ctypes.cast(lib.WebPMemoryWrite, ctypes.c_void_p).value
-    pointers[13] = ctypes.addressof(writer)
-    assert lib.WebPPictureImportRGB(picture, image.tobytes(), 3 * image.size[0])
-    assert lib.WebPEncode(ctypes.byref(config), picture)
-    memory = ctypes.cast(writer, ctypes.POINTER(ctypes.c_void_p))
-    size = ctypes.cast(writer, ctypes.POINTER(ctypes.c_size_t))[1]
-    return ctypes.string_at(memory[0], size)
-
-
 def speckled(mode, size=(W, H)):
     """A picture that no predictor foresees."""
     bands = len(Image.new(mode, (1, 1)).getbands())
@@ -201,12 +147,6 @@ def main(out):
         "lossy.webp": webp(smooth("RGB", (70, 50)), lossless=False, quality=80),
         "lossy_low.webp": webp(smooth("RGB", (70, 50)), lossless=False, quality=20),
         "lossy_alpha.webp": webp(smooth("RGBA"), lossless=False, quality=80),
-        "lossy_face.webp": libwebp(picture(), 60.0),
-        "lossy_simple.webp": libwebp(picture(), 30.0, filter_type=0, filter_strength=60),
-        "lossy_sharp.webp": libwebp(picture(), 30.0, filter_sharpness=7, filter_strength=90),
-        "lossy_unfiltered.webp": libwebp(picture(), 50.0, filter_strength=0),
-        "lossy_partitions.webp": libwebp(picture(), 50.0, partitions=3),
-        "lossy_segments.webp": libwebp(picture(), 40.0, segments=1, method=0),
         "lossy_exif.webp": webp(rgb, lossless=False, quality=80, exif=on_its_side),
     }
     for orientation in range(1, 9):

@@ -27,11 +27,16 @@ import org.jspecify.annotations.Nullable;
  * <p>As Pillow does, it drops transparency and ignores embedded colour profiles. Of 16 bits the
  * upper 8 are kept; this also holds for 16 bit greyscale, which Pillow would clip to white.
  *
+ * <p>Lossy WebP alone differs: its loop filter is applied at another moment and its chroma is not
+ * interpolated, so that the pixels of a face of 200 x 200 are 0.5 to 0.9 levels from libwebp's in
+ * the mean at quality 95, 2 to 5 at quality 75 (measured on 8 faces of UTKFace). Lossless WebP is
+ * equal bit for bit.
+ *
  * <p>A file that is cut short is refused, never padded. So is one whose damage the format lets one
  * see: a wrong checksum in a PNG, compressed data of a JPEG that follows no code or does not end
- * where the image does ({@link #tolerant()} takes the latter, as Pillow does). Neither a JPEG nor a
- * WebP has a checksum, so a flipped bit that makes another valid code passes; who must know keeps
- * digests of the files. Immutable.
+ * where the image does ({@link #tolerant()} takes the latter, as Pillow does). A JPEG has no
+ * checksum, so a flipped bit that makes another valid code passes; who must know keeps digests of
+ * the files. Immutable.
  */
 public final class ImageDecoder {
 
@@ -96,7 +101,7 @@ public final class ImageDecoder {
         RgbImage image =
                 webp == null
                         ? decodeAsStored(file, name, jpeg)
-                        : webp.onCanvas(decodeWebp(webp, name));
+                        : webp.onCanvas(decodeAsStored(webp.bitstream(), name, null));
         return upright && mayBeTurned ? Orientation.apply(image, Orientation.of(file)) : image;
     }
 
@@ -126,18 +131,6 @@ public final class ImageDecoder {
         WebpStructure webp = WebpStructure.of(file);
         checkSize(webp.canvasPixels(), name);
         return webp;
-    }
-
-    private RgbImage decodeWebp(WebpStructure webp, String name) {
-        if (webp.lossless()) {
-            return decodeAsStored(webp.bitstream(), name, null);
-        }
-        try {
-            return Vp8Decoder.decode(webp.bitstream(), MAX_PIXELS);
-        } catch (IllegalStateException e) {
-            throw new ImageReadException(
-                    name + ": the image cannot be decoded: " + e.getMessage(), e);
-        }
     }
 
     private static void checkSize(long pixels, String name) {

@@ -9,8 +9,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The chunks of a WebP file (RFC 9649, section 2): the first image and where it lies.
  *
- * @param bitstream the chunk with the image's colours, without transparency, colour profile and
- *     metadata: of a lossy image the frame of VP8, of a lossless one a file of its own
+ * @param bitstream the chunk with the image's colours, as a file of its own: without transparency,
+ *     colour profile and metadata
  * @param lossless whether its colours are stored without loss
  * @param width the canvas's columns; 0 where the image is the canvas
  * @param height the canvas's rows; 0 where the image is the canvas
@@ -70,12 +70,8 @@ record WebpStructure(
             }
             image = still(file, inFrame(image), endOf(file, image));
         }
-        boolean lossless = is(file, image, "VP8L");
-        byte[] bitstream =
-                lossless
-                        ? alone(file, image)
-                        : Arrays.copyOfRange(file, image + CHUNK_HEADER, endOf(file, image));
-        return new WebpStructure(bitstream, lossless, width, height, left, top, exif >= 0);
+        return new WebpStructure(
+                alone(file, image), is(file, image, "VP8L"), width, height, left, top, exif >= 0);
     }
 
     /** The number of pixels of the canvas, or 0 where the image is the canvas. */
