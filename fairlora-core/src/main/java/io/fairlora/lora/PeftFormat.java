@@ -226,7 +226,8 @@ public final class PeftFormat {
 
     /**
      * Reads an adapter for a backbone: every layer that the configuration chooses must be there,
-     * and no other.
+     * and no other. Layers may be named as in a classifier over the backbone, such as {@code
+     * vit.encoder...} for {@code encoder...}; they get the backbone's names.
      *
      * @param directory a directory written by PEFT or by this class
      * @param backbone the backbone that the adapter is for
@@ -236,7 +237,7 @@ public final class PeftFormat {
      * @throws IOException as for {@link #read(Path)}
      */
     public static LoraAdapter read(Path directory, Backbone backbone) throws IOException {
-        LoraAdapter adapter = read(directory);
+        LoraAdapter adapter = asIn(backbone, read(directory));
         Path file = directory.resolve(MODEL_FILE);
         try {
             LoraInjector.layersOf(backbone, adapter);
@@ -250,6 +251,34 @@ public final class PeftFormat {
             throw new PeftFormatException(file, String.valueOf(e.getMessage()));
         }
         return adapter;
+    }
+
+    /**
+     * Without the first part of all names, if the backbone knows the first layer without it only.
+     */
+    private static LoraAdapter asIn(Backbone backbone, LoraAdapter adapter) {
+        Set<String> known = backbone.loraLayers().keySet();
+        String first = adapter.layers().keySet().iterator().next();
+        String prefix = first.substring(0, first.indexOf('.') + 1);
+        if (known.contains(first) || !known.contains(first.substring(prefix.length()))) {
+            return adapter;
+        }
+        return new LoraAdapter(
+                adapter.config(),
+                without(prefix, adapter.layers()),
+                without(prefix, adapter.biases()),
+                adapter.savedModules(),
+                adapter.provenance());
+    }
+
+    private static <T> Map<String, T> without(String prefix, Map<String, T> named) {
+        Map<String, T> renamed = new LinkedHashMap<>();
+        named.forEach(
+                (name, value) ->
+                        renamed.put(
+                                name.startsWith(prefix) ? name.substring(prefix.length()) : name,
+                                value));
+        return renamed;
     }
 
     /** PEFT saves all biases with bias = "all", and up to 0.20 none with "lora_only". */
