@@ -17,7 +17,10 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.Set;
+import java.util.WeakHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.zip.CRC32;
 import java.util.zip.ZipError;
@@ -28,6 +31,10 @@ import java.util.zip.ZipError;
  * opened it.
  */
 public final class FileImages implements RgbImages {
+
+    /** Archives to be closed here; a file system of the caller's is the caller's to close. */
+    private static final Set<FileSystem> OPENED =
+            Collections.synchronizedSet(Collections.newSetFromMap(new WeakHashMap<>()));
 
     private final Path folder;
     private final List<String> names;
@@ -80,16 +87,17 @@ public final class FileImages implements RgbImages {
     static Path inZip(Path zip) {
         try {
             FileSystem archive = FileSystems.newFileSystem(zip);
+            OPENED.add(archive);
             return archive.getRootDirectories().iterator().next();
         } catch (IOException | ZipError | UnsupportedOperationException e) {
             throw new DatasetException(zip + ": is not a zip archive: " + e.getMessage(), e);
         }
     }
 
-    /** Closes the archive that a folder lies in, if it lies in one. */
+    /** Closes the archive that a folder lies in, if {@link #inZip} opened it. */
     static void closeArchive(Path folder) {
         FileSystem system = folder.getFileSystem();
-        if (system == FileSystems.getDefault()) {
+        if (!OPENED.remove(system)) {
             return;
         }
         try {

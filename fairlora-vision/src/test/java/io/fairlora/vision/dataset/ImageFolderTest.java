@@ -8,6 +8,8 @@ import io.fairlora.lora.Interpolation;
 import io.fairlora.training.ImageReadException;
 import io.fairlora.training.TaskImages;
 import java.io.IOException;
+import java.nio.file.FileSystem;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -100,9 +102,13 @@ class ImageFolderTest {
         cached.close();
         selected.close();
 
-        try (ImageFolder plain = ImageFolder.builder().setRoot(root).setLabels(labels).build()) {
-            plain.close();
-            plain.images().read(0, spec, pixels, 0);
+        ImageFolder plain = ImageFolder.builder().setRoot(root).setLabels(labels).build();
+        plain.close();
+        plain.images().read(0, spec, pixels, 0);
+
+        try (FileSystem own = FileSystems.newFileSystem(zip)) {
+            ImageFolder.builder().setRoot(own.getPath("/")).setLabels(labels).build().close();
+            assertThat(own.isOpen()).isTrue();
         }
     }
 
