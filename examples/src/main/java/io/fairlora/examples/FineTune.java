@@ -274,7 +274,11 @@ public final class FineTune implements Callable<Integer> {
     }
 
     @Override
-    public Integer call() throws IOException {
+    public Integer call() throws Exception {
+        return StopBetweenSteps.during(this::run);
+    }
+
+    private int run() throws IOException {
         DebiasStrategy chosen = Strategies.named(strategy);
         check(chosen);
         Path place = ModelPlace.of(model, download);

@@ -2,6 +2,7 @@ package io.fairlora.examples;
 
 import io.fairlora.party.RefusedException;
 import io.fairlora.training.ImageReadException;
+import io.fairlora.training.TrainingStoppedException;
 import io.fairlora.vision.dataset.DatasetException;
 import java.io.IOException;
 import picocli.CommandLine;
@@ -18,8 +19,13 @@ final class OneSentence implements IExecutionExceptionHandler {
                 || e instanceof IOException
                 || e instanceof DatasetException
                 || e instanceof ImageReadException
-                || e instanceof RefusedException) {
+                || e instanceof RefusedException
+                || e instanceof TrainingStoppedException) {
             commandLine.getErr().println("error: " + e.getMessage());
+            return CommandLine.ExitCode.SOFTWARE;
+        }
+        if (e instanceof InterruptedException) {
+            commandLine.getErr().printf("%nstopped%n");
             return CommandLine.ExitCode.SOFTWARE;
         }
         throw e;

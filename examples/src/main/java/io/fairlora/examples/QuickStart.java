@@ -183,7 +183,7 @@ public final class QuickStart implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        compare();
+        StopBetweenSteps.during(this::compare);
         return 0;
     }
 

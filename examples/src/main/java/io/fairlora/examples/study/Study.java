@@ -1,6 +1,7 @@
 package io.fairlora.examples.study;
 
 import com.google.common.base.Suppliers;
+import com.google.common.util.concurrent.Uninterruptibles;
 import io.fairlora.lora.Backbone;
 import io.fairlora.lora.LoraConfig;
 import io.fairlora.strategy.DebiasStrategy;
@@ -65,7 +66,8 @@ public record Study(
      *
      * @param listener told about the progress
      * @return one outcome for each strategy and seed, the references last
-     * @throws InterruptedException if the thread is interrupted meanwhile
+     * @throws InterruptedException if the thread is interrupted meanwhile; no run is under way any
+     *     more
      */
     public List<Outcome> run(Listener listener) throws InterruptedException {
         ExecutorService executor = Executors.newFixedThreadPool(workers);
@@ -88,6 +90,8 @@ public record Study(
             return outcomes;
         } finally {
             executor.shutdownNow();
+            // They stop between two steps and close what they hold.
+            Uninterruptibles.awaitTerminationUninterruptibly(executor);
         }
     }
 
