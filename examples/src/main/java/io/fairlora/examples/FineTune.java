@@ -4,7 +4,6 @@ import ai.djl.Device;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.fairlora.FairClassifier;
 import io.fairlora.FairLora;
-import io.fairlora.lora.LayeredBackbone;
 import io.fairlora.lora.LoraConfig;
 import io.fairlora.metrics.report.FairnessReport;
 import io.fairlora.metrics.report.JsonFormat;
@@ -13,9 +12,6 @@ import io.fairlora.party.LinearEraser;
 import io.fairlora.party.LocalAuditor;
 import io.fairlora.strategy.DebiasStrategy;
 import io.fairlora.strategy.Strategies;
-import io.fairlora.training.CountDisplay;
-import io.fairlora.training.EncodedImages;
-import io.fairlora.training.Images;
 import io.fairlora.training.ProgressDisplay;
 import io.fairlora.training.TaskImages;
 import io.fairlora.training.TrainingSettings;
@@ -34,6 +30,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
@@ -175,13 +172,7 @@ public final class FineTune implements Callable<Integer> {
             description = "The layers that get an adapter, default ${DEFAULT-VALUE}.")
     private List<String> targetModules = List.of();
 
-    @Option(
-            names = "--adapted-layers",
-            paramLabel = "N",
-            description =
-                    "How many of the last layers carry LoRA, half of them by default: what the"
-                            + " others make of an image is computed once and kept in memory.")
-    private @Nullable Integer adaptedLayers;
+    @Mixin private final AdaptedLayersOption layers = new AdaptedLayersOption();
 
     @Option(
             names = "--augment",
@@ -285,7 +276,7 @@ public final class FineTune implements Callable<Integer> {
         prefix = classifierPrefix(place);
         try (VisionTransformer vit = VisionTransformer.load(place, Device.cpu())) {
             vit.setPrecision(precision);
-            int firstAdapted = vit.layers() - adaptedLayers(vit);
+            int firstAdapted = layers.first(vit);
             DatasetCheck how =
                     (strict ? DatasetCheck.STRICT : DatasetCheck.LENIENT)
                             .withThreads(Runtime.getRuntime().availableProcessors());
@@ -297,7 +288,7 @@ public final class FineTune implements Callable<Integer> {
                             group,
                             validation,
                             seed,
-                            images -> hiddenStates(images, vit, firstAdapted))) {
+                            images -> layers.keep(images, vit))) {
                 System.out.println("developer: " + parties.developer().report());
                 fit(vit, parties, chosen, firstAdapted);
                 System.out.println("saved to " + out);
@@ -314,45 +305,6 @@ public final class FineTune implements Callable<Integer> {
         }
         String type = new ObjectMapper().readTree(config.toFile()).path("model_type").asText();
         return NAMED_BY_TYPE.contains(type) ? type + "." : "";
-    }
-
-    /** The upper half, unless told otherwise. */
-    private int adaptedLayers(VisionTransformer vit) {
-        int count = adaptedLayers == null ? (vit.layers() + 1) / 2 : adaptedLayers;
-        if (count < 1 || count > vit.layers()) {
-            throw new IllegalArgumentException(
-                    "--adapted-layers must be in 1.." + vit.layers() + ", found " + count);
-        }
-        return count;
-    }
-
-    /** What the layers below the lowest adapted one make of the images, if memory holds it. */
-    private static Images hiddenStates(Images images, VisionTransformer vit, int firstAdapted) {
-        if (firstAdapted == 0) {
-            return images;
-        }
-        long allowed = Runtime.getRuntime().maxMemory() / 2;
-        long needed = images.size() * EncodedImages.bytesPerImage(vit, firstAdapted);
-        if (needed > allowed) {
-            System.err.printf(
-                    Locale.ROOT,
-                    "the %d frozen layers run anew in every epoch: to keep what they make of the"
-                            + " images takes %,d MB, half of the memory that Java may take is %,d"
-                            + " MB (java -Xmx)%n",
-                    firstAdapted,
-                    needed >> 20,
-                    allowed >> 20);
-            return images;
-        }
-        String what = "layers 1 to " + firstAdapted + " run once";
-        try (LayeredBackbone fork = vit.fork()) {
-            return EncodedImages.of(
-                    images,
-                    fork,
-                    firstAdapted,
-                    allowed,
-                    new CountDisplay(System.err, what, images.size()));
-        }
     }
 
     private void check(DebiasStrategy chosen) throws IOException {

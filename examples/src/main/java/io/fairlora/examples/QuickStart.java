@@ -93,11 +93,7 @@ public final class QuickStart implements Callable<Integer> {
             description = "Among ERM, UNL, ADV, ORTH, ENT, DISTILL, ERASE; all by default.")
     private List<String> strategies = List.of();
 
-    @Option(
-            names = "--adapted-layers",
-            paramLabel = "N",
-            description = "How many of the last layers carry LoRA; half of them by default.")
-    private @Nullable Integer adaptedLayers;
+    @Mixin private final AdaptedLayersOption layers = new AdaptedLayersOption();
 
     @Option(
             names = "--target-modules",
@@ -197,8 +193,8 @@ public final class QuickStart implements Callable<Integer> {
         try (VisionTransformer vit = backbone.load()) {
             vit.setPrecision(precision);
             checkImageSize(vit.input());
-            int firstAdapted = vit.layers() - adaptedLayers(vit);
-            FaceSource source = source(vit, firstAdapted);
+            int firstAdapted = layers.first(vit);
+            FaceSource source = source(vit);
             Study study =
                     new Study(
                             vit,
@@ -230,16 +226,6 @@ public final class QuickStart implements Callable<Integer> {
             }
             return summaries;
         }
-    }
-
-    /** The upper half, unless told otherwise: what the lower one makes of an image is kept. */
-    private int adaptedLayers(VisionTransformer vit) {
-        int count = adaptedLayers == null ? vit.layers() / 2 : adaptedLayers;
-        if (count < 1 || count >= vit.layers()) {
-            throw new IllegalArgumentException(
-                    "--adapted-layers must be in 1.." + (vit.layers() - 1) + ", found " + count);
-        }
-        return count;
     }
 
     private LoraConfig lora(int from, int to) {
@@ -285,13 +271,13 @@ public final class QuickStart implements Callable<Integer> {
         return builder.build();
     }
 
-    private FaceSource source(VisionTransformer vit, int firstAdapted) {
+    private FaceSource source(VisionTransformer vit) {
         if (utkFace != null && celebA != null) {
             throw new ParameterException(
                     new CommandLine(this), "--utkface and --celeba exclude each other");
         }
         int auditor = 9 * vit.featureSize();
-        UnaryOperator<Images> keep = Kept.hiddenStates(vit, firstAdapted);
+        UnaryOperator<Images> keep = kept(vit, images -> layers.keep(images, vit));
         if (utkFace != null) {
             return FaceSource.utkFace(
                     utkFace,
@@ -315,7 +301,13 @@ public final class QuickStart implements Callable<Integer> {
                 attribute(sensitive, FaceAttribute.SKIN_TONE),
                 correlation == null ? 0.9 : correlation,
                 new FaceSource.Sizes(600, 200, auditor, 400),
-                keep);
+                // Drawn while the runs show their own progress.
+                kept(vit, images -> layers.keep(images, vit, done -> {})));
+    }
+
+    /** Where no layer is left to run once, at least nothing is read or drawn twice. */
+    private UnaryOperator<Images> kept(VisionTransformer vit, UnaryOperator<Images> lowerLayers) {
+        return layers.first(vit) == 0 ? Kept.pixels(vit.input()) : lowerLayers;
     }
 
     private static FaceAttribute attribute(@Nullable String name, FaceAttribute absent) {
