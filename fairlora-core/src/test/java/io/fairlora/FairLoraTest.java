@@ -12,12 +12,14 @@ import io.fairlora.ndarray.HostTensor;
 import io.fairlora.party.AuditorDescription;
 import io.fairlora.party.Candidate;
 import io.fairlora.party.CounterUpdateRequest;
+import io.fairlora.party.CounterUpdateRequest.Objective;
 import io.fairlora.party.EraserRequest;
 import io.fairlora.party.FairnessAuditor;
 import io.fairlora.party.Hostile;
 import io.fairlora.party.LinearEraser;
 import io.fairlora.party.LocalAuditor;
 import io.fairlora.party.SensitiveAdapterRequest;
+import io.fairlora.strategy.CounterUpdates;
 import io.fairlora.strategy.DebiasStrategy;
 import io.fairlora.strategy.Strategies;
 import io.fairlora.strategy.Unlearning;
@@ -133,6 +135,7 @@ class FairLoraTest {
 
         private final FairnessAuditor auditor;
         private final int failAt;
+        private final List<Integer> batchSizes = new ArrayList<>();
         private int calls;
 
         Failing(FairnessAuditor auditor, int failAt) {
@@ -161,6 +164,7 @@ class FairLoraTest {
         @Override
         public LoraAdapter counterUpdate(CounterUpdateRequest request) {
             count();
+            batchSizes.add(request.batchSize());
             return auditor.counterUpdate(request);
         }
 
@@ -179,6 +183,17 @@ class FairLoraTest {
         public void close() {
             auditor.close();
         }
+    }
+
+    /** Twelve features are fewer than the 16 that one image of DISTILL's batches stands for. */
+    @Test
+    void theAuditorsBatchIsTheStrategysOrGrowsWithTheFeatures() {
+        CounterUpdates.Builder distill =
+                CounterUpdates.builder(Objective.ERASED_FEATURES).rounds(1).steps(1);
+        Failing auditor = new Failing(runs.auditor, -1);
+        runs.result(runs.builder(distill.build(), auditor));
+        runs.result(runs.builder(distill.batchSize(5).build(), auditor));
+        assertThat(auditor.batchSizes).containsExactly(1, 5);
     }
 
     /** Killed between two saves, and between the rounds. */

@@ -119,6 +119,12 @@ public final class QuickStart implements Callable<Integer> {
     private @Nullable Integer auditorSteps;
 
     @Option(
+            names = "--auditor-batch-size",
+            paramLabel = "N",
+            description = "The images of one of these steps.")
+    private @Nullable Integer auditorBatchSize;
+
+    @Option(
             names = "--auditor-radius",
             paramLabel = "R",
             description =
@@ -265,6 +271,9 @@ public final class QuickStart implements Callable<Integer> {
         if (auditorSteps != null) {
             builder.steps(auditorSteps);
         }
+        if (auditorBatchSize != null) {
+            builder.batchSize(auditorBatchSize);
+        }
         if (auditorRadius != null) {
             builder.radius(auditorRadius);
         }
@@ -341,6 +350,9 @@ public final class QuickStart implements Callable<Integer> {
         settings.put("epochs", Integer.toString(epochs));
         if (auditorSteps != null) {
             settings.put("auditor_steps", auditorSteps.toString());
+        }
+        if (auditorBatchSize != null) {
+            settings.put("auditor_batch_size", auditorBatchSize.toString());
         }
         if (auditorRadius != null) {
             settings.put("auditor_radius", auditorRadius.toString());

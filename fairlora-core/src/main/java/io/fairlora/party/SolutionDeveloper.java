@@ -112,6 +112,15 @@ public final class SolutionDeveloper implements AutoCloseable {
     }
 
     /**
+     * The length of the backbone's feature vectors.
+     *
+     * @return D
+     */
+    public int featureSize() {
+        return model.backbone().featureSize();
+    }
+
+    /**
      * The adapter being trained, as it is handed over: without the one under it and without the
      * head.
      *

@@ -2,10 +2,13 @@ package io.fairlora.strategy;
 
 import static com.google.common.base.Preconditions.checkArgument;
 
+import com.google.common.math.IntMath;
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.fairlora.lora.LoraAdapter;
 import io.fairlora.party.CounterUpdateRequest;
 import io.fairlora.party.CounterUpdateRequest.Objective;
+import java.math.RoundingMode;
+import java.util.OptionalInt;
 
 /**
  * ADV, ENT and DISTILL: the training is cut into rounds; after each the developer hands its adapter
@@ -15,7 +18,9 @@ import io.fairlora.party.CounterUpdateRequest.Objective;
  *     features equal to their erased version (DISTILL)
  * @param rounds how often the adapter is handed over, at least 1
  * @param steps the auditor's steps a round
- * @param batchSize the images of such a step
+ * @param batchSize the images of such a step; if empty, one for every 16 features, at least 1, so
+ *     that 128 steps see the {@linkplain io.fairlora.party.LinearEraser#imagesNeeded images that an
+ *     eraser needs} once
  * @param learningRate its rate
  * @param radius how far the adapter may move in a round, as a part of its norm
  * @param endWithAuditor whether the last word is the auditor's; otherwise the task's steps after
@@ -26,18 +31,23 @@ public record CounterUpdates(
         Objective objective,
         int rounds,
         int steps,
-        int batchSize,
+        OptionalInt batchSize,
         double learningRate,
         double radius,
         boolean endWithAuditor,
         boolean refitHead)
         implements DebiasStrategy {
 
+    private static final int FEATURES_PER_IMAGE = 16;
+
     /** Checks the ranges. */
     public CounterUpdates {
         checkArgument(rounds >= 1, "rounds must be at least 1, found %s", rounds);
         checkArgument(steps >= 1, "steps must be at least 1, found %s", steps);
-        checkArgument(batchSize >= 1, "batch size must be at least 1, found %s", batchSize);
+        checkArgument(
+                batchSize.isEmpty() || batchSize.getAsInt() >= 1,
+                "batch size must be at least 1, found %s",
+                batchSize.orElse(0));
         checkArgument(learningRate > 0, "learning rate must be positive, found %s", learningRate);
         checkArgument(radius > 0, "radius must be positive, found %s", radius);
     }
@@ -73,7 +83,11 @@ public record CounterUpdates(
                                         run.developer().handOver(),
                                         objective,
                                         steps,
-                                        batchSize,
+                                        batchSize.orElse(
+                                                IntMath.divide(
+                                                        run.developer().featureSize(),
+                                                        FEATURES_PER_IMAGE,
+                                                        RoundingMode.CEILING)),
                                         learningRate,
                                         radius,
                                         round,
@@ -94,7 +108,7 @@ public record CounterUpdates(
         private final Objective objective;
         private int rounds;
         private int steps;
-        private int batchSize = 32;
+        private OptionalInt batchSize;
         private double learningRate = 3e-3;
         private double radius;
         private boolean endWithAuditor;
@@ -103,8 +117,22 @@ public record CounterUpdates(
         private Builder(Objective objective) {
             this.objective = objective;
             rounds = objective == Objective.ERASED_FEATURES ? 9 : 6;
-            steps = objective == Objective.ASCENT ? 10 : 20;
-            radius = objective == Objective.ASCENT ? 0.2 : 0.4;
+            steps =
+                    switch (objective) {
+                        case ASCENT -> 10;
+                        case ENTROPY -> 20;
+                        case ERASED_FEATURES -> 128;
+                    };
+            batchSize =
+                    objective == Objective.ERASED_FEATURES
+                            ? OptionalInt.empty()
+                            : OptionalInt.of(32);
+            radius =
+                    switch (objective) {
+                        case ASCENT -> 0.2;
+                        case ENTROPY -> 0.4;
+                        case ERASED_FEATURES -> 1;
+                    };
             endWithAuditor = objective != Objective.ENTROPY;
         }
 
@@ -140,7 +168,7 @@ public record CounterUpdates(
          */
         @CanIgnoreReturnValue
         public Builder batchSize(int value) {
-            batchSize = value;
+            batchSize = OptionalInt.of(value);
             return this;
         }
 
