@@ -112,5 +112,8 @@ class QuickStartTest {
                 .hasMessageContaining(folder.toString());
         assertThatThrownBy(() -> QuickStart.runExample(new String[] {"--image-size", "96"}))
                 .hasMessage("--image-size is 96, the backbone takes 64 pixels");
+        assertThatThrownBy(() -> QuickStart.runExample(new String[] {"--adapted-layers", "7"}))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("--adapted-layers must be in 1..6, found 7");
     }
 }
