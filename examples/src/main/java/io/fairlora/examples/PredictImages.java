@@ -48,7 +48,7 @@ import picocli.CommandLine.Parameters;
         })
 public final class PredictImages implements Callable<Integer> {
 
-    private static final int BATCH = 64;
+    private static final int BATCH = 32;
 
     @Option(
             names = "--model",

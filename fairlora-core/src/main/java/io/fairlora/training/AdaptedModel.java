@@ -30,8 +30,6 @@ import java.util.stream.IntStream;
  */
 public final class AdaptedModel implements AutoCloseable {
 
-    private static final int INFERENCE_BATCH = 128;
-
     private final Backbone backbone;
     private final List<InjectedLora> frozen = new ArrayList<>();
     private final InjectedLora adapter;
@@ -176,7 +174,8 @@ public final class AdaptedModel implements AutoCloseable {
         }
         int[] all = IntStream.range(0, images.size()).toArray();
         Iterator<BatchReader.Batch> batches =
-                new BatchReader(images, backbone).read(PixelReader.batches(all, INFERENCE_BATCH));
+                new BatchReader(images, backbone)
+                        .read(PixelReader.batches(all, BatchReader.inferenceSize(backbone)));
         return GradientMode.OFF.get(
                 () -> {
                     try (NDManager collected = parent.newSubManager()) {

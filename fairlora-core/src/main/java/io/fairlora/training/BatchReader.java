@@ -13,6 +13,11 @@ import java.util.List;
  */
 public final class BatchReader {
 
+    /** What a layer makes of more images than this no longer fits a processor's caches. */
+    private static final int CPU_INFERENCE = 32;
+
+    private static final int GPU_INFERENCE = 128;
+
     private final Images images;
     private final Backbone backbone;
 
@@ -25,6 +30,11 @@ public final class BatchReader {
     public BatchReader(Images images, Backbone backbone) {
         this.images = images;
         this.backbone = backbone;
+    }
+
+    /** How many images at a time are fastest where nothing is trained. */
+    static int inferenceSize(Backbone backbone) {
+        return backbone.device().isGpu() ? GPU_INFERENCE : CPU_INFERENCE;
     }
 
     /** A batch of images in Java memory. */

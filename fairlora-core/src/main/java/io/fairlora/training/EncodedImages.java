@@ -28,8 +28,6 @@ import java.util.stream.IntStream;
  */
 public final class EncodedImages extends ForwardingImages {
 
-    private static final int BATCH = 64;
-
     private final Object stem;
     private final int layer;
     private final Shape each;
@@ -72,7 +70,8 @@ public final class EncodedImages extends ForwardingImages {
                 stem.equals(backbone.stem(layer)), "a layer below %s carries an adapter", layer);
         int[] all = IntStream.range(0, images.size()).toArray();
         Iterator<PixelReader.Pixels> batches =
-                new PixelReader(images, backbone.input()).read(PixelReader.batches(all, BATCH));
+                new PixelReader(images, backbone.input())
+                        .read(PixelReader.batches(all, BatchReader.inferenceSize(backbone)));
         float[][] states = new float[images.size()][];
         Shape each = new Shape();
         int done = 0;
