@@ -187,7 +187,7 @@ class FairLoraTest {
 
     /** Twelve features are fewer than the 16 that one image of DISTILL's batches stands for. */
     @Test
-    void theAuditorsBatchIsTheStrategysOrGrowsWithTheFeatures() {
+    void theAuditorsBatchIsTheStrategysOrFollowsFromTheFeatures() {
         CounterUpdates.Builder distill =
                 CounterUpdates.builder(Objective.ERASED_FEATURES).rounds(1).steps(1);
         Failing auditor = new Failing(runs.auditor, -1);

@@ -36,7 +36,7 @@ import org.openjdk.jmh.annotations.Warmup;
 @OutputTimeUnit(TimeUnit.SECONDS)
 @Warmup(iterations = 3, time = 2)
 @Measurement(iterations = 5, time = 2)
-@Fork(value = 2, jvmArgsAppend = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
+@Fork(value = 2, jvmArgs = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
 public abstract class AdapterBenchmark {
 
     private final VisionTransformer backbone =

@@ -84,15 +84,16 @@ public record CounterUpdates(
                                         objective,
                                         steps,
                                         batchSize.orElse(
-                                                IntMath.divide(
-                                                        run.developer().featureSize(),
-                                                        FEATURES_PER_IMAGE,
-                                                        RoundingMode.CEILING)),
+                                                defaultBatchSize(run.developer().featureSize())),
                                         learningRate,
                                         radius,
                                         round,
                                         run.settings().seed()));
         run.developer().takeBack(moved);
+    }
+
+    static int defaultBatchSize(int featureSize) {
+        return IntMath.divide(featureSize, FEATURES_PER_IMAGE, RoundingMode.CEILING);
     }
 
     @Override

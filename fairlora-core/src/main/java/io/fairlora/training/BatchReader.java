@@ -13,9 +13,10 @@ import java.util.List;
  */
 public final class BatchReader {
 
-    /** What a layer makes of more images than this no longer fits a processor's caches. */
+    /** Of 4 to 128, within 7 % of the fastest for backbones from 128 to 768 features. */
     private static final int CPU_INFERENCE = 32;
 
+    /** Not measured: enough to keep a GPU busy. */
     private static final int GPU_INFERENCE = 128;
 
     private final Images images;
@@ -32,7 +33,7 @@ public final class BatchReader {
         this.backbone = backbone;
     }
 
-    /** How many images at a time are fastest where nothing is trained. */
+    /** How many images to take at a time where nothing is trained. */
     static int inferenceSize(Backbone backbone) {
         return backbone.device().isGpu() ? GPU_INFERENCE : CPU_INFERENCE;
     }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.fairlora.party.CounterUpdateRequest.Objective;
+import io.fairlora.party.LinearEraser;
 import org.junit.jupiter.api.Test;
 
 class StrategiesTest {
@@ -34,6 +35,17 @@ class StrategiesTest {
                 .contains("0.25");
         assertThat(CounterUpdates.builder(Objective.ASCENT).radius(0.25).build().toString())
                 .contains("ASCENT", "0.25");
+    }
+
+    /** With the default's 128 steps, the images that an eraser needs at the least, once. */
+    @Test
+    void aRoundOfDistillSeesTheImagesOfAnEraser() {
+        CounterUpdates distill = (CounterUpdates) Strategies.DISTILL;
+        assertThat(distill.batchSize()).isEmpty();
+        for (int features : new int[] {128, 384, 768}) {
+            assertThat(distill.steps() * CounterUpdates.defaultBatchSize(features))
+                    .isEqualTo(LinearEraser.imagesNeeded(features));
+        }
     }
 
     @Test

@@ -77,7 +77,8 @@ public record Study(
             for (int i = 0; i < seeds; i++) {
                 long seed = firstSeed + i;
                 Supplier<FaceSource.Parts> parts = Suppliers.memoize(() -> source.parts(seed));
-                // The second, with DISTILL in it, takes longest: begun last, it would end alone.
+                // Of all strategies the second has DISTILL and takes longest: begun last, it ends
+                // alone.
                 for (int lane = LANES - 1; lane >= 0; lane--) {
                     int own = lane;
                     futures.add(executor.submit(() -> runLane(seed, parts, own, meter)));
